@@ -1,0 +1,108 @@
+"""What dispatcher and worker say to each other: batches one way, completions the other.
+
+Both are MessagePack. Every item carries its own coordinates; nothing relies on the place in a list.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.job import Job
+from schemas.record import Partition
+from schemas.task import Task
+
+
+class BatchItem(msgspec.Struct, frozen=True, array_like=True):
+    """One job of a batch and the record it came from."""
+
+    partition: Partition
+    offset: int
+    epoch: int
+    """The dispatcher's claim on the partition; the store refuses the result of an older one."""
+    job: Job
+    lang: Literal["zh", "en"]
+    """The job's language, or the one that was detected."""
+    run: int
+    """0, or the number of a wanted re-run."""
+    published_at: float
+    """Seconds since 1970, UTC: when the log took the record."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to answer some jobs of one task by one model version."""
+
+    batch_id: str
+    attempt: int
+    """1 for the first try of these jobs together."""
+    reply_to: str
+    """The dispatcher that waits for the completion."""
+    task: Task
+    version_id: int
+    """Primary key of the model version, pinned at dispatch."""
+    digest: str
+    """Digest that version must have where it is loaded."""
+    items: tuple[BatchItem, ...]
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """An item that could not be settled now and must be tried again."""
+
+    partition: Partition
+    offset: int
+    reason: str
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch. Items in none of the lists are tried again."""
+
+    batch_id: str
+    worker_id: str
+    settled: tuple[tuple[Partition, int], ...] = ()
+    """Records with a terminal state in SQL, whatever it is."""
+    fenced: tuple[tuple[Partition, int], ...] = ()
+    """Records of a partition that another dispatcher has claimed since."""
+    failed: tuple[Failure, ...] = ()
+    error: str | None = None
+    """Why the batch as a whole failed, for people; None when it did not."""
+    compute_s: float = 0.0
+    """Seconds in the three inference stages."""
+    persist_s: float = 0.0
+    """Seconds in the SQL transaction."""
+
+
+class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker announces of itself with each heartbeat."""
+
+    worker_id: str
+    queue: str
+    """Celery queue of this worker alone."""
+    device: str
+    """`cpu`, `cpu:0-3` or `gpu:0`."""
+    pid: int
+    running: str | None = None
+    """The batch that is computed now; None when none is."""
+    writing: tuple[str, ...] = ()
+    """Batches that are computed and not yet reported."""
+    versions: tuple[int, ...] = ()
+    """Model versions that are loaded and warm."""
+
+
+_batch_decoder = msgspec.msgpack.Decoder(Batch)
+_completion_decoder = msgspec.msgpack.Decoder(Completion)
+_state_decoder = msgspec.msgpack.Decoder(WorkerState)
+encode = msgspec.msgpack.Encoder().encode
+
+
+def decode_batch(message: bytes) -> Batch:
+    """The batch in a message of `encode`."""
+    return _batch_decoder.decode(message)
+
+
+def decode_completion(message: bytes) -> Completion:
+    """The completion in a message of `encode`."""
+    return _completion_decoder.decode(message)
+
+
+def decode_state(message: bytes) -> WorkerState:
+    """The worker state in a message of `encode`."""
+    return _state_decoder.decode(message)

@@ -1,0 +1,57 @@
+"""What a model version says of itself: the manifest that lies beside its weights.
+
+A version is an immutable directory. Its identity is the `digest`: sha256 of the manifest, which
+lists the digests of all files. The version *number* is given by the registry, not by the files.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.prediction import Prediction
+from schemas.task import Task
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A text and the answer this version gave when it was made; a load is READY only if equal."""
+
+    text: str
+    prediction: Prediction
+
+
+class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the examples came from, for the model card and for licences."""
+
+    name: str
+    examples: int
+    licence: str = "unknown"
+    source: str = "unknown"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`manifest.json` of a version directory."""
+
+    format: Literal[1] = 1
+    name: str
+    """Model name, for example `topic-zh`: lower case, digits and hyphens."""
+    task: Task
+    languages: tuple[Language, ...]
+    labels: tuple[str, ...]
+    max_length: int
+    """Longest input in tokens; what follows is cut and the prediction says so."""
+    architecture: dict[str, object]
+    """The configuration that built the network, complete, so that it can be built again."""
+    parent: str | None = None
+    """Digest of the version this one was derived from; None when trained from nothing."""
+    data: tuple[TrainingData, ...] = ()
+    metrics: dict[str, float] = {}
+    """Scores, prefixed by the split: `dev_accuracy`, `test_macro_f1`; from 0 to 1."""
+    samples: tuple[Sample, ...] = ()
+    warm_up: tuple[str, ...] = ()
+    created_at: str = ""
+    """RFC 3339, UTC."""
+    files: dict[str, str]
+    """File name to sha256, hexadecimal, for every file but the manifest."""
