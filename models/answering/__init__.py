@@ -1,0 +1,1 @@
+"""What a version does by its kind of head: parsing, the traced function, reading its outputs."""

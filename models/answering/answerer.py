@@ -1,0 +1,38 @@
+"""The seam between `LiveModel`, which is the same for every task, and a kind of head."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from models.text.tokenizer import Ids
+from schemas.prediction import Prediction
+
+TOLERANCE = 1e-4
+"""How far two probabilities of the same text may lie apart."""
+
+
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+    """One text as the model sees it."""
+
+    ids: Ids
+    """int32, [tokens] or [tokens, columns], cut to the model's longest input; at least one."""
+    tokens: int
+    """True length in tokens, before the cut."""
+    truncated: bool
+
+
+class Answerer(Protocol):
+    """Parses texts for a network and reads its answers."""
+
+    run: Any
+    """The traced function: padded ids -> a tuple of arrays, one row a text."""
+
+    def parse(self, texts: Sequence[str]) -> list[Any]:
+        """Return a `Parsed` for each text; any `str` has one."""
+
+    def decode(self, outputs: Sequence[Any], parsed: Sequence[Any]) -> list[Prediction]:
+        """Return the answer of each row; every output has as many rows as there are texts."""
+
+    def agree(self, one: Prediction, other: Prediction) -> bool:
+        """Whether two answers to the same text are the same within `TOLERANCE`."""

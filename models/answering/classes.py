@@ -1,0 +1,84 @@
+"""Classification and sentiment: one label a text, the softmax of the logits, the five best."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models.answering.answerer import TOLERANCE, Parsed
+from models.text.tokenizer import Tokenizer
+from schemas.model_version import Manifest
+from schemas.prediction import Prediction
+
+TOP = 5
+
+
+class ClassAnswerer:
+    """Answers with a label."""
+
+    def __init__(self, manifest: Manifest, tokenizer: Tokenizer, network: Any) -> None:
+        self._tokenizer, self._limit = tokenizer, manifest.max_length
+        self._labels = np.array(manifest.labels, dtype=object)
+        self.run = tf.function(
+            lambda ids: (tf.nn.softmax(tf.cast(network(ids, training=False), tf.float32)),),
+            input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        )
+
+    @staticmethod
+    def load(path: Path) -> Tokenizer:
+        """Read the tokenizer of a version."""
+        return Tokenizer.load(path)
+
+    def parse(self, texts: Sequence[str]) -> list[Parsed]:
+        """Normalise and tokenise; an empty text is one unknown token."""
+        limit = self._limit
+        return [
+            Parsed(ids=ids[:limit], tokens=len(ids), truncated=len(ids) > limit)
+            for ids in self._tokenizer.encode(texts)
+        ]
+
+    def decode(self, outputs: Sequence[Any], parsed: Sequence[Parsed]) -> list[Prediction]:
+        """Return label, score and the best scores of each text."""
+        probabilities = outputs[0]
+        top = _best(probabilities)
+        labels = self._labels[top].tolist()
+        scores = np.take_along_axis(probabilities, top, axis=1).astype(np.float64).round(6).tolist()
+        return [
+            Prediction(
+                tokens=one.tokens,
+                label=names[0],
+                score=values[0],
+                scores=dict(zip(names, values, strict=True)),
+                truncated=one.truncated,
+            )
+            for one, names, values in zip(parsed, labels, scores, strict=True)
+        ]
+
+    def agree(self, one: Prediction, other: Prediction) -> bool:
+        """Whether length, cut and probabilities are the same."""
+        return agree(one, other)
+
+
+def agree(one: Prediction, other: Prediction) -> bool:
+    """Whether two answers to the same text are the same within `TOLERANCE`."""
+    if (one.tokens, one.truncated) != (other.tokens, other.truncated):
+        return False
+    labels = one.scores.keys() | other.scores.keys()
+    floor = min((*one.scores.values(), *other.scores.values()), default=0.0)
+    return all(
+        abs(one.scores.get(label, floor) - other.scores.get(label, floor)) <= TOLERANCE
+        for label in labels
+    )
+
+
+def _best(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the numbers [rows, at most TOP] of the most probable labels, best first."""
+    classes = probabilities.shape[1]
+    if classes <= TOP:
+        return np.argsort(-probabilities, axis=1)
+    some = np.argpartition(probabilities, classes - TOP, axis=1)[:, classes - TOP :]
+    order = np.argsort(-np.take_along_axis(probabilities, some, axis=1), axis=1)
+    return np.take_along_axis(some, order, axis=1)

@@ -1,0 +1,116 @@
+"""Tagging: spans of the original text. The whole decode, CRF and all, is in the traced function.
+
+A span's score is the marginal probability of the least sure of its tags. A text longer than the
+longest input is cut, and its answer says so.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models import catalog
+from models.answering.answerer import TOLERANCE, Parsed
+from models.heads.tagging import decode
+from models.text.alignment import fold
+from models.text.features import FeatureConfig, columns
+from models.text.tags import chunks, grammar, scheme_of
+from models.text.words import Word, WordTokenizer
+from schemas.model_version import Manifest
+from schemas.prediction import Prediction, Span
+
+
+class Tagged(Parsed, frozen=True, kw_only=True):
+    """One text cut into units."""
+
+    text: str
+    """The original."""
+    words: tuple[Word, ...]
+    """Where each unit is in it; none in a text without any."""
+
+
+class SpanAnswerer:
+    """Answers with spans."""
+
+    def __init__(self, manifest: Manifest, tokenizer: WordTokenizer, network: Any) -> None:
+        self._tokenizer, self._limit, self._labels = tokenizer, manifest.max_length, manifest.labels
+        self._features = _features(manifest)
+        self._scheme = scheme_of(manifest.labels)
+        rules = grammar(manifest.labels)
+        self.run = tf.function(
+            lambda ids: tuple(decode(network, ids, rules)),
+            input_signature=[tf.TensorSpec([None, None, 1 + self._features.hashed], tf.int32)],
+        )
+
+    @staticmethod
+    def load(path: Path) -> WordTokenizer:
+        """Read the tokenizer of a version."""
+        return WordTokenizer.load(path)
+
+    def parse(self, texts: Sequence[str]) -> list[Tagged]:
+        """Cut into units; a text without any is one unknown unit that no span can be of."""
+        return [self._tagged(text, self._tokenizer.split(text)) for text in texts]
+
+    def parse_tokens(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+        """Take units as they are given, as a corpus has them; the text joins them with blanks."""
+        return [self._tagged(" ".join(tokens), _placed(tokens)) for tokens in sentences]
+
+    def decode(self, outputs: Sequence[Any], parsed: Sequence[Tagged]) -> list[Prediction]:
+        """Return the spans of each text, in order."""
+        tags, confidences = outputs
+        rows = zip(parsed, tags.tolist(), np.round(confidences.astype(float), 6), strict=True)
+        return [
+            Prediction(tokens=one.tokens, spans=self._spans(one, *row), truncated=one.truncated)
+            for one, *row in rows
+        ]
+
+    def agree(self, one: Prediction, other: Prediction) -> bool:
+        """Whether length, cut, stretches and labels are the same, and the scores nearly so."""
+        return _outline(one) == _outline(other) and all(
+            abs((mine.score or 0) - (theirs.score or 0)) <= TOLERANCE
+            for mine, theirs in zip(one.spans or (), other.spans or (), strict=True)
+        )
+
+    def _tagged(self, text: str, words: Sequence[Word]) -> Tagged:
+        forms = [word.form for word in words[: self._limit]]
+        return Tagged(
+            ids=columns(forms, self._tokenizer, self._features),
+            tokens=max(1, len(words)),
+            truncated=len(words) > self._limit,
+            text=text,
+            words=tuple(words[: self._limit]),
+        )
+
+    def _spans(self, one: Tagged, numbers: list[int], confidence: Any) -> tuple[Span, ...]:
+        tags = [self._labels[number] for number in numbers[: len(one.words)]]
+        return tuple(
+            Span(
+                start=(start := one.words[chunk.start].start),
+                end=(end := one.words[chunk.end - 1].end),
+                label=chunk.label,
+                text=one.text[start:end],
+                score=float(confidence[chunk.start : chunk.end].min()),
+            )
+            for chunk in chunks(tags, self._scheme)
+        )
+
+
+def _features(manifest: Manifest) -> FeatureConfig:
+    encoder = catalog.read(manifest.architecture).encoder
+    features = getattr(encoder, "features", None)
+    return features if isinstance(features, FeatureConfig) else FeatureConfig()
+
+
+def _placed(tokens: Sequence[str]) -> list[Word]:
+    words, start = [], 0
+    for token in tokens:
+        words.append(Word(fold(token), start, start + len(token)))
+        start += len(token) + 1
+    return words
+
+
+def _outline(answer: Prediction) -> tuple[Any, ...]:
+    spans = [(span.start, span.end, span.label) for span in answer.spans or ()]
+    return answer.tokens, answer.truncated, spans

@@ -1,0 +1,118 @@
+"""A model version on disk: an immutable, content-addressed directory.
+
+    manifest.json     what it is, and the sha256 of every other file
+    tokenizer.json    text to ids
+    model.keras       the weights
+    MODEL_CARD.md     for people
+
+`digest` is sha256 of the manifest, which holds the sha256 of every other file, so equal digests
+mean equal bytes.
+Nothing is opened before `verify` has checked it: unknown members, links and names that leave the
+directory are refused, as is a file that differs by a bit. The network itself is built by
+`models.catalog` from the manifest's architecture; of `model.keras` only the weights are read, so
+that no code, no configuration and no pickle from a file is ever run, which is stricter than Keras's
+own `safe_mode`.
+"""
+
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from schemas.errors import ArtifactError
+from schemas.model_version import Manifest
+
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+WEIGHTS = "model.keras"
+CARD = "MODEL_CARD.md"
+MEMBERS = frozenset({TOKENIZER, WEIGHTS, CARD})
+"""The files a version has beside its manifest: these and no others."""
+
+_KERAS_MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
+
+
+def digest(manifest: Manifest) -> str:
+    """Return the version's identity: sha256, hexadecimal, of its manifest, files included."""
+    return hashlib.sha256(msgspec.json.encode(manifest, order="deterministic")).hexdigest()
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check `manifest.json`; ArtifactError where it is missing or wrong."""
+    path = Path(directory) / MANIFEST
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise ArtifactError(f"no manifest can be read at {path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path} is not a manifest: {error}") from error
+
+
+def verify(directory: Path) -> Manifest:
+    """Check every file against the manifest and return it; ArtifactError names what is wrong."""
+    directory = Path(directory)
+    manifest = read_manifest(directory)
+    _check_names(directory, manifest)
+    for name, expected in sorted(manifest.files.items()):
+        if _sha256(directory / name) != expected:
+            raise ArtifactError(f"{directory / name} is damaged: its sha256 is not the manifest's")
+    _check_container(directory / WEIGHTS)
+    return manifest
+
+
+def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Manifest:
+    """Write a version at `directory` from `files` (member name to a file to copy).
+
+    The manifest's `files` are computed here. The directory appears whole or not at all;
+    ArtifactError where it exists already or a member is missing.
+    """
+    directory = Path(directory)
+    if set(files) != MEMBERS:
+        raise ArtifactError(f"a version has the files {sorted(MEMBERS)}, not {sorted(files)}")
+    if directory.exists():
+        raise ArtifactError(f"{directory} exists already: a version is never written over")
+    staging = directory.with_name(f".{directory.name}.{os.getpid()}")
+    staging.mkdir(parents=True)
+    try:
+        for name, source in files.items():
+            shutil.copyfile(source, staging / name)
+        digests = {name: _sha256(staging / name) for name in sorted(files)}
+        manifest = msgspec.structs.replace(manifest, files=digests)
+        (staging / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+        staging.rename(directory)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return manifest
+
+
+def _check_names(directory: Path, manifest: Manifest) -> None:
+    listed = set(manifest.files)
+    if listed != MEMBERS:
+        wrong = sorted(listed ^ MEMBERS)
+        raise ArtifactError(f"{directory}: the manifest's list of files is wrong about {wrong}")
+    present = {entry.name for entry in os.scandir(directory)}
+    if unknown := sorted(present - MEMBERS - {MANIFEST}):
+        raise ArtifactError(f"{directory} holds files that no version has: {unknown}")
+    for name in sorted(MEMBERS):
+        path = directory / name
+        if path.is_symlink() or not path.is_file():
+            raise ArtifactError(f"{path} is missing or not a plain file")
+
+
+def _check_container(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as container:
+            members = set(container.namelist())
+    except zipfile.BadZipFile as error:
+        raise ArtifactError(f"{path} is not a Keras file: {error}") from error
+    if members != _KERAS_MEMBERS:
+        raise ArtifactError(f"{path} holds {sorted(members)}, not {sorted(_KERAS_MEMBERS)}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,84 @@
+"""From an architecture, as a manifest keeps it, to a network.
+
+The one place that knows which encoders and heads exist. A classifier is a function of token ids
+[batch, length] (int32, 0 is padding) to logits [batch, classes]; a tagger one of ids and features
+[batch, length, columns] to emissions [batch, length, classes]. To add an encoder: write a module
+with a tagged configuration and a function that builds it, and name both here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import keras
+import msgspec
+
+from models.encoders import recurrent, textcnn
+from models.heads import classification, tagging
+from schemas.errors import ArtifactError
+
+EncoderConfig = textcnn.TextCNNConfig | recurrent.RecurrentConfig
+HeadConfig = classification.ClassificationConfig | tagging.TaggingConfig
+
+_OF_TEXTS: Mapping[type, Callable[..., Any]] = {
+    textcnn.TextCNNConfig: textcnn.encode,
+    recurrent.RecurrentConfig: recurrent.encode,
+}
+
+
+class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides a network's shape."""
+
+    vocabulary: int
+    """Token ids, padding and unknown included."""
+    classes: int
+    encoder: EncoderConfig
+    head: HeadConfig
+
+    def as_manifest(self) -> dict[str, object]:
+        """Return the form that `Manifest.architecture` keeps."""
+        return cast(dict[str, object], msgspec.to_builtins(self))
+
+
+def read(architecture: Mapping[str, object]) -> Architecture:
+    """Check a manifest's architecture; ArtifactError where this release cannot build it."""
+    try:
+        return msgspec.convert(dict(architecture), Architecture)
+    except msgspec.ValidationError as error:
+        raise ArtifactError(f"this release cannot build the architecture: {error}") from error
+
+
+def build(architecture: Architecture, dtype: str = "float32") -> Any:
+    """Return a new `keras.Model` with random weights; `dtype` is that of its weights.
+
+    Raises ArtifactError where the encoder cannot serve the head.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        return _NETWORKS[type(architecture.head)](architecture)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _classifier(architecture: Architecture) -> Any:
+    encode = _OF_TEXTS[type(architecture.encoder)]
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    features = encode(ids, architecture.vocabulary, architecture.encoder)
+    logits = classification.classify(features, architecture.classes, cast(Any, architecture.head))
+    return keras.Model(ids, logits, name="classifier")
+
+
+def _tagger(architecture: Architecture) -> Any:
+    encoder = architecture.encoder
+    if not isinstance(encoder, recurrent.RecurrentConfig):
+        raise ArtifactError('tagging needs an encoder of tokens: choose type = "recurrent"')
+    ids = keras.Input((None, 1 + encoder.features.hashed), dtype="int32", name="ids")
+    features = recurrent.encode_tokens(ids, architecture.vocabulary, encoder)
+    emissions = tagging.tag(features, architecture.classes, cast(Any, architecture.head))
+    return keras.Model(ids, emissions, name="tagger")
+
+
+_NETWORKS: Mapping[type, Callable[[Architecture], Any]] = {
+    classification.ClassificationConfig: _classifier,
+    tagging.TaggingConfig: _tagger,
+}

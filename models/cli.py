@@ -1,0 +1,137 @@
+"""`textmill train` and `textmill evaluate`.
+
+The commands check what they were given, then hand over to `models.training`. TensorFlow is imported
+inside them, so that `--help` and completion answer at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models.quiet import import_tensorflow
+from schemas.errors import SettingsError
+from schemas.model_version import LANGUAGES, Language
+from schemas.task import Task
+
+app = typer.Typer(no_args_is_help=True)
+_TRAINABLE = (Task.CLASSIFICATION, Task.SENTIMENT, Task.TAGGING)
+
+
+@app.command()
+def train(
+    task: Annotated[Task, typer.Option(help="What the model answers.")],
+    lang: Annotated[str, typer.Option(help="Language of the texts: zh or en.")],
+    name: Annotated[str, typer.Option(help="Model name: lower case, digits, hyphens.")],
+    train: Annotated[
+        list[Path], typer.Option("--train", help="Training texts, JSON lines (.gz); repeatable.")
+    ],
+    dev: Annotated[list[Path], typer.Option(help="Texts to choose the best epoch by; repeatable.")],
+    out: Annotated[Path, typer.Option(help="Version directory to write; must not exist.")],
+    test: Annotated[
+        list[Path] | None, typer.Option(help="Texts to score once at the end; repeatable.")
+    ] = None,
+    raw: Annotated[
+        list[Path] | None,
+        typer.Option(help="Tagging: unlabelled texts for the first vectors; repeatable."),
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(help="Version directory whose encoder to start from.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Recipe, TOML; default values else.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last finished epoch.")] = False,
+) -> None:
+    """Train a model and write a version directory; the learning curve lies in OUT.training.
+
+    Example: textmill train --task sentiment --lang en --name reviews --train train.jsonl.gz \\
+    --dev dev.jsonl.gz --out reviews-1
+    """
+    if task not in _TRAINABLE:
+        raise SettingsError(
+            f"--task {task} cannot be trained: choose one of {', '.join(_TRAINABLE)}"
+        )
+    import_tensorflow()
+    from models.training import config as recipes
+    from models.training import run
+
+    request = run.Request(
+        name=_name(name),
+        task=task,
+        lang=_language(lang),
+        train=tuple(train),
+        dev=tuple(dev),
+        test=tuple(test or ()),
+        raw=tuple(raw or ()),
+        init_from=init_from,
+        config=recipes.load(config, task),
+        out=out,
+        resume=resume,
+    )
+    with _Screen() as screen:
+        manifest = run.train(request, screen)
+    typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="Version directory.")],
+    data: Annotated[Path, typer.Option(help="Labelled texts, JSON lines (.gz).")],
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Score a version on labelled texts; lines whose label it does not know are left out.
+
+    Tagged sentences give token accuracy and, by the tags' scheme, entity or word F1.
+
+    Example: textmill evaluate --model reviews-1 --data test.jsonl.gz
+    """
+    import_tensorflow()
+    from models.live_model import LiveModel
+    from models.training.scoring import evaluate as evaluate_file
+
+    result = evaluate_file(LiveModel.load(model), data)
+    if as_json:
+        typer.echo(msgspec.json.encode(result).decode())
+        return
+    for key, value in result.items():
+        typer.echo(f"{key:16} {value:.4f}" if isinstance(value, float) else f"{key:16} {value}")
+
+
+class _Screen:
+    """Shows a training on the terminal (standard error): a bar, and a line a report."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._task = self._bar.add_task("steps", total=None)
+
+    def __enter__(self) -> "_Screen":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def step(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+    def report(self, row: dict[str, float]) -> None:
+        values = (f"{key} {row[key]:.4g}" for key in row)
+        self._bar.console.print(
+            ("dev  " if "epoch" in row else "train  ") + "  ".join(values), soft_wrap=True
+        )
+
+
+def _name(name: str) -> str:
+    if not name or set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789-"):
+        raise SettingsError(f"--name {name!r}: use lower-case letters, digits and hyphens")
+    return name
+
+
+def _language(lang: str) -> Language:
+    for known in LANGUAGES:
+        if lang == known:
+            return known
+    raise SettingsError(f"--lang {lang!r}: choose one of {', '.join(LANGUAGES)}")

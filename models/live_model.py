@@ -1,0 +1,148 @@
+"""A model version in memory, answering: the three online stages, one method each.
+
+    parse      texts -> token ids          normalise and tokenise, in Rust
+    features   token ids -> padded array   [rows, length]
+    predict    padded array -> answers     one traced function, decoding included
+
+The batch contract: as many answers as texts, in their order, and each the same (within 1e-4) as if
+its text had come alone, whatever its neighbours, the padded length or the padded rows. What is
+particular to a kind of head is in `models.answering`. The class
+knows nothing of queues, routes or SQL, and a load either gives a model whose files were checked or
+raises ArtifactError.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import tensorflow as tf
+
+from models import artifact, catalog
+from models.answering.answerer import TOLERANCE, Answerer, Parsed
+from models.answering.classes import ClassAnswerer, agree
+from models.answering.spans import SpanAnswerer
+from models.heads.classification import ClassificationConfig
+from models.heads.tagging import TaggingConfig
+from models.shapes import TOKEN_BUDGET, plan
+from models.text.tokenizer import Ids
+from schemas.errors import ArtifactError
+from schemas.model_version import Manifest
+from schemas.prediction import Prediction
+
+__all__ = ["TOLERANCE", "Features", "LiveModel", "Parsed", "agree"]
+
+_ANSWERERS: Mapping[type, Any] = {
+    ClassificationConfig: ClassAnswerer,
+    TaggingConfig: SpanAnswerer,
+}
+"""Kind of head to what parses for it and reads its outputs."""
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True):
+    """A padded array and the texts in its first rows; further rows are padding."""
+
+    ids: Ids
+    """[rows, length] or [rows, length, columns], int32, 0 is padding."""
+    parsed: tuple[Parsed, ...]
+
+
+class LiveModel:
+    """A loaded version. `predict` may be called from one thread at a time; `parse` from any."""
+
+    def __init__(self, manifest: Manifest, tokenizer: Any, network: Any) -> None:
+        head = catalog.read(manifest.architecture).head
+        self.manifest = manifest
+        self.network = network
+        """The `keras.Model` that `models.catalog` built."""
+        self.answerer: Answerer = _ANSWERERS[type(head)](manifest, tokenizer, network)
+        """What is particular to the kind of head."""
+        self._width = network.input_shape[2:]
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Check a version directory, then build the network and read its weights.
+
+        Raises ArtifactError where a file is damaged, unknown or does not fit the architecture.
+        """
+        directory = Path(directory)
+        manifest = artifact.verify(directory)
+        architecture = catalog.read(manifest.architecture)
+        tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
+        if (architecture.vocabulary, architecture.classes) != (
+            tokenizer.size,
+            len(manifest.labels),
+        ):
+            raise ArtifactError(f"{directory}: tokenizer, labels and architecture do not fit")
+        network = catalog.build(architecture)
+        try:
+            network.load_weights(directory / artifact.WEIGHTS)
+        except (ValueError, KeyError, OSError) as error:
+            raise ArtifactError(f"{directory}: the weights do not fit the architecture") from error
+        return cls(manifest, tokenizer, network)
+
+    @property
+    def traces(self) -> int:
+        """How often the network was traced: 1 after the first prediction, and for ever."""
+        return int(self.answerer.run.experimental_get_tracing_count())
+
+    def parse(self, texts: Sequence[str]) -> list[Any]:
+        """Normalise and tokenise; any `str` has an answer, an empty one is one unknown token."""
+        return self.answerer.parse(texts)
+
+    def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Features:
+        """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given."""
+        sizes = np.fromiter((len(one.ids) for one in parsed), dtype=np.int64, count=len(parsed))
+        ids = np.zeros((rows, length, *self._width), dtype=np.int32)
+        if len(parsed):
+            real = np.arange(length) < sizes[:, None]
+            ids[: len(parsed)][real] = np.concatenate([one.ids for one in parsed])
+        return Features(ids=ids, parsed=tuple(parsed))
+
+    def predict(self, features: Features) -> list[Prediction]:
+        """Answer the real rows, in order; ArtifactError where an output is not a finite number."""
+        texts = len(features.parsed)
+        arrays = self.answerer.run(tf.convert_to_tensor(features.ids))
+        outputs = [array.numpy()[:texts] for array in arrays]
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
+        return self.answerer.decode(outputs, features.parsed)
+
+    def predict_texts(
+        self, texts: Sequence[str], token_budget: int = TOKEN_BUDGET
+    ) -> list[Prediction]:
+        """The three stages in a row, cut in shapes by length: for evaluation and tests."""
+        return self.predict_parsed(self.parse(texts), token_budget)
+
+    def predict_parsed(
+        self, parsed: Sequence[Parsed], token_budget: int = TOKEN_BUDGET
+    ) -> list[Prediction]:
+        """The last two stages in a row."""
+        answers: dict[int, Prediction] = {}
+        for indices, length, rows in plan([len(one.ids) for one in parsed], token_budget):
+            features = self.features([parsed[index] for index in indices], length, rows)
+            answers.update(zip(indices, self.predict(features), strict=True))
+        return [answers[index] for index in range(len(parsed))]
+
+    def warm_up(self, shapes: Iterable[tuple[int, int]]) -> None:
+        """Run every (length, rows) once on the manifest's warm-up texts, so that none is slow."""
+        texts = self.manifest.warm_up or ("textmill",)
+        for length, rows in shapes:
+            parsed = self.parse([texts[row % len(texts)] for row in range(rows)])
+            self.predict(self.features([_cut(one, length) for one in parsed], length, rows))
+
+    def check_samples(self) -> None:
+        """Compare with the answers this version gave when it was made; else ArtifactError."""
+        samples = self.manifest.samples
+        answers = self.predict_texts([sample.text for sample in samples])
+        for sample, answer in zip(samples, answers, strict=True):
+            if not self.answerer.agree(sample.prediction, answer):
+                raise ArtifactError(
+                    f"{self.manifest.name} does not give its own sample answer for "
+                    f"{sample.text[:40]!r}"
+                )
+
+
+def _cut(parsed: Parsed, length: int) -> Parsed:
+    return msgspec.structs.replace(parsed, ids=parsed.ids[:length])

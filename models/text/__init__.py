@@ -1,0 +1,1 @@
+"""From a string to token ids: cleaning, language, tokenisation. Imports nothing by itself."""

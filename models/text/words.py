@@ -1,0 +1,121 @@
+"""Texts to the units that carry tags, each with its place in the original text.
+
+The units are characters (Chinese) or words with punctuation apart (English: URLs, mentions and
+numbers whole; `don't` as `do` and `n't`; as the English corpora have it). A unit has a vocabulary
+id and columns of features for the spelling of words that no vocabulary holds. Id 0 is padding.
+
+The file is a plain `tokenizer.json` of the `tokenizers` library: a word-level vocabulary of folded
+lower-case spellings, with the cut into units as its pre-tokenizer.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+from tokenizers import Regex, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as RustTokenizer
+
+from models.text.alignment import align, fold
+from schemas.errors import ArtifactError, DataError
+
+PAD, UNKNOWN = 0, 1
+_SPECIAL = ("[PAD]", "[UNK]")
+
+Unit = Literal["character", "word"]
+
+_PATTERNS: dict[Unit, str] = {
+    "character": r"\S",
+    "word": "|".join(
+        (
+            r"https?://\S+",
+            r"[@#]\w+",
+            r"(?:[A-Za-z]\.){2,}",
+            r"\d+(?:[.,:/]\d+)*",
+            r"[A-Za-z]+?(?=n['’]t\b)",
+            r"n['’]t\b",
+            r"['’](?:s|m|re|ve|ll|d|S|M|RE|VE|LL|D)\b",
+            r"\w+",
+            r"\.{2,}",
+            r"\S",
+        )
+    ),
+}
+
+
+class Word(NamedTuple):
+    """One unit: its folded spelling and its stretch `text[start:end]` of the original."""
+
+    form: str
+    start: int
+    end: int
+
+
+class WordTokenizer:
+    """A fitted vocabulary of units; immutable, safe to share between threads."""
+
+    def __init__(self, rust: RustTokenizer) -> None:
+        self._rust = rust
+        self._cut = rust.pre_tokenizer
+        self._ids: dict[str, int] = rust.get_vocab()
+        self.size: int = rust.get_vocab_size()
+        """Number of ids, padding and unknown included."""
+
+    @classmethod
+    def fit(
+        cls, sentences: Iterable[Sequence[str]], unit: Unit, vocabulary: int, min_frequency: int = 2
+    ) -> Self:
+        """Learn the `vocabulary` most frequent units seen `min_frequency` times or more.
+
+        Raises DataError where the sentences hold nothing to learn from.
+        """
+        counts = Counter(fold(token).lower() for tokens in sentences for token in tokens)
+        known = [form for form, count in _ranked(counts) if count >= min_frequency and form.strip()]
+        if not known:
+            raise DataError("the training texts are too few or empty: no vocabulary can be learnt")
+        names = [*_SPECIAL, *known[: vocabulary - len(_SPECIAL)]]
+        ids = {name: number for number, name in enumerate(names)}
+        rust = RustTokenizer(models.WordLevel(vocab=ids, unk_token=_SPECIAL[UNKNOWN]))
+        rust.normalizer = normalizers.Lowercase()
+        rust.pre_tokenizer = pre_tokenizers.Split(Regex(_PATTERNS[unit]), "removed", invert=True)
+        return cls(rust)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read `tokenizer.json`; ArtifactError where it is none for tagging."""
+        try:
+            rust = RustTokenizer.from_file(str(path))
+        except Exception as error:  # the binding raises bare Exception
+            raise ArtifactError(f"{path} is not a tokenizer: {error}") from error
+        if rust.pre_tokenizer is None or not isinstance(rust.model, models.WordLevel):
+            raise ArtifactError(f"{path} is not a tokenizer for tagging")
+        return cls(rust)
+
+    def save(self, path: Path) -> None:
+        """Write `tokenizer.json`."""
+        self._rust.save(str(path))
+
+    def split(self, text: str) -> list[Word]:
+        """Cut a text into units, ascending and without overlap; white space is in none.
+
+        Units that normalisation drew from one original character (`…` is three full stops) are one.
+        """
+        aligned = align(text)
+        words: list[Word] = []
+        for form, (first, last) in self._cut.pre_tokenize_str(aligned.text):
+            word = Word(form, aligned.starts[first], aligned.ends[last - 1])
+            if words and word.start < words[-1].end:
+                previous = words.pop()
+                word = Word(previous.form + form, previous.start, word.end)
+            words.append(word)
+        return words
+
+    def id(self, form: str) -> int:
+        """Return the id of a folded spelling, whatever its case."""
+        number = self._ids.get(form.lower(), UNKNOWN)
+        return number if number > UNKNOWN else UNKNOWN
+
+
+def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Most frequent first; equals by spelling, so that the order of the file decides nothing."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

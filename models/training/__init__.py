@@ -1,0 +1,1 @@
+"""Training: a recipe and labelled texts go in, a version directory comes out."""

@@ -1,0 +1,85 @@
+"""Padded batches for training and scoring.
+
+Texts of like length share a batch, as they do online, because padding is wasted arithmetic; which
+texts meet is drawn anew every epoch from the generator that is passed in. Lengths are rounded up to
+a multiple of eight so that the number of shapes stays small.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.text.tokenizer import PAD, UNKNOWN, Ids
+
+_STEP = 8
+_POOL = 32  # batches' worth of shuffled texts that are sorted by length together
+
+
+class Encoded(NamedTuple):
+    """Texts as ids [tokens] or [tokens, columns], each already cut, and their label numbers.
+
+    `labels` is int32 [examples] where a text has one, and a sequence of int32 [tokens] where every
+    token has.
+    """
+
+    ids: Sequence[Ids]
+    labels: NDArray[np.int32] | Sequence[NDArray[np.int32]]
+
+
+class Batch(NamedTuple):
+    """ids int32 [rows, length] or [rows, length, columns], 0 is padding; labels int32 [rows] or
+    [rows, length]; indices into the `Encoded`.
+    """
+
+    ids: Ids
+    labels: NDArray[np.int32]
+    indices: NDArray[np.int64]
+
+
+def shuffled(data: Encoded, size: int, random: np.random.Generator) -> Iterator[Batch]:
+    """Yield one epoch in random order; the last batch may be smaller."""
+    order = random.permutation(len(data.ids))
+    lengths = np.array([len(ids) for ids in data.ids])
+    groups: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), size * _POOL):
+        pool = order[start : start + size * _POOL]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        groups += [pool[at : at + size] for at in range(0, len(pool), size)]
+    for number in random.permutation(len(groups)):
+        yield _batch(data, groups[number])
+
+
+def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
+    """Return `ids` with about this share of the real tokens replaced by the unknown one.
+
+    Of several columns only the first, the id, is hidden.
+    """
+    if ids.ndim == 3:
+        return np.concatenate([hide(ids[..., 0], share, random)[..., None], ids[..., 1:]], axis=-1)
+    hidden = (random.random(ids.shape) < share) & (ids != PAD)
+    return np.where(hidden, np.int32(UNKNOWN), ids)
+
+
+def by_length(data: Encoded, size: int) -> Iterator[Batch]:
+    """Yield every text once, shortest first."""
+    order = np.argsort([len(ids) for ids in data.ids], kind="stable")
+    for start in range(0, len(order), size):
+        yield _batch(data, order[start : start + size])
+
+
+def _batch(data: Encoded, indices: NDArray[np.int64]) -> Batch:
+    longest = max(len(data.ids[index]) for index in indices)
+    length = -(-longest // _STEP) * _STEP
+    ids = _pad([data.ids[index] for index in indices], length)
+    if isinstance(data.labels, np.ndarray):
+        return Batch(ids, data.labels[indices], indices)
+    return Batch(ids, _pad([data.labels[index] for index in indices], length), indices)
+
+
+def _pad(rows: Sequence[NDArray[np.int32]], length: int) -> NDArray[np.int32]:
+    padded = np.zeros((len(rows), length, *rows[0].shape[1:]), dtype=np.int32)
+    for number, row in enumerate(rows):
+        padded[number, : len(row)] = row
+    return padded

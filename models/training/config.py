@@ -1,0 +1,103 @@
+"""The recipe: every number that decides a training, in one TOML file.
+
+A key this release does not know is refused, so that a typing error never trains the wrong model.
+What is left out has the default below. A recipe, the data and the seed together give the version.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models.catalog import EncoderConfig, HeadConfig
+from models.encoders.recurrent import RecurrentConfig
+from models.encoders.textcnn import TextCNNConfig
+from models.heads.classification import ClassificationConfig
+from models.heads.tagging import TaggingConfig
+from schemas.errors import SettingsError
+from schemas.task import Task
+
+
+class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the texts come from, for the model card, and which labels are left out."""
+
+    name: str = ""
+    """Name of the corpus; empty: the training file's name."""
+    licence: str = "unknown"
+    source: str = "unknown"
+    citation: str = ""
+    caution: str = ""
+    """What somebody must know before using a model trained on this."""
+    raw: str = ""
+    """Unlabelled texts that were counted for the first vectors, and their licences."""
+    drop_labels: tuple[str, ...] = ()
+    rename_labels: dict[str, str] = {}
+    """Tagging: kinds that several corpora name differently, as `person = "PER"`."""
+
+
+class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    vocabulary: int = 8000
+    """Most word pieces."""
+    min_frequency: int = 2
+    """A character or piece seen less often is unknown."""
+    unit: Literal["character", "word"] | None = None
+    """Tagging: what carries a tag; None: characters in Chinese, words in English."""
+
+
+class FitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    seed: int = 1
+    epochs: int = 20
+    """Most epochs; early stopping may end sooner."""
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    """Highest rate; it falls to zero along a cosine."""
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    """Classification only."""
+    hide_tokens: float = 0.0
+    """Share of tokens shown as unknown, drawn anew for every batch (word dropout)."""
+    average: float = 0.998
+    """Momentum of the weights' moving average, which is what is kept; 0 for none."""
+    patience: int = 4
+    """Epochs without a better dev accuracy before training stops."""
+    report_every: int = 50
+    """Steps between two reports of loss and scores."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    data: DataConfig = DataConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    encoder: EncoderConfig = TextCNNConfig()
+    head: HeadConfig = ClassificationConfig()
+    fit: FitConfig = FitConfig()
+    storage: Literal["float32", "float16"] = "float16"
+    """How weights are kept on disk; they are rounded to it before scores are taken, so loading
+    gives exactly the weights that were scored."""
+
+
+_TAGGING = Config(encoder=RecurrentConfig(), head=TaggingConfig())
+
+
+def load(path: Path | None, task: Task = Task.CLASSIFICATION) -> Config:
+    """Read a recipe; None gives the defaults of the task.
+
+    Raises:
+        SettingsError: the recipe cannot be read or is wrong, or its head is of another task.
+    """
+    if path is None:
+        return _TAGGING if task is Task.TAGGING else Config()
+    config = _read(path)
+    if isinstance(config.head, TaggingConfig) != (task is Task.TAGGING):
+        raise SettingsError(f"the recipe {path} is wrong: its [head] does not answer {task}")
+    return config
+
+
+def _read(path: Path) -> Config:
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
+    except OSError as error:
+        raise SettingsError(f"the recipe {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"the recipe {path} is wrong: {error}") from error

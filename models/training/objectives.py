@@ -1,0 +1,90 @@
+"""What a training is after: the loss, the decision and the scores of one kind of head."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models.heads import tagging
+from models.layers import crf
+from models.text.tags import grammar
+from models.training.batches import Batch
+from models.training.metrics import scores
+from models.training.tag_metrics import deciding, tag_scores
+
+Decided = Sequence[tuple[Batch, NDArray[Any]]]
+"""Batches, each with the numbers decided for it, in the shape of its labels."""
+
+
+class Objective(Protocol):
+    """What the loop asks of a kind of head."""
+
+    metric: str
+    """The dev score that decides which epoch is the best."""
+    shape: list[None]
+    """Shape of a batch's labels."""
+
+    def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
+        """Return the mean loss of a batch, a scalar."""
+
+    def decide(self, network: Any, ids: Any) -> Any:
+        """Return the decided label numbers, in the shape of the labels."""
+
+    def scores(self, decided: Decided) -> dict[str, float]:
+        """Return the scores over batches."""
+
+
+class Labels:
+    """One label a text."""
+
+    def __init__(self, classes: int, smoothing: float) -> None:
+        self.metric, self.shape = "accuracy", [None]
+        self._classes, self._smoothing = classes, smoothing
+
+    def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
+        """Return the cross entropy, with smoothed labels."""
+        target = tf.one_hot(labels, self._classes) * (1 - self._smoothing)
+        target += self._smoothing / self._classes
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, output))
+
+    def decide(self, network: Any, ids: Any) -> Any:
+        """Return the most probable label."""
+        return tf.argmax(network(ids, training=False), axis=-1)
+
+    def scores(self, decided: Decided) -> dict[str, float]:
+        """Return accuracy and macro precision, recall and F1."""
+        gold = np.concatenate([batch.labels for batch, _ in decided])
+        predicted = np.concatenate([numbers for _, numbers in decided])
+        return scores(gold, predicted, self._classes)
+
+
+class Tags:
+    """One tag a token, learnt as a whole sequence."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.metric, self.shape = deciding(labels), [None, None]
+        self._labels, self._grammar = labels, grammar(labels)
+
+    def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
+        """Return the negative log-likelihood of the tags, by token."""
+        mask = tagging.mask_of(ids)
+        allowed = network.get_layer(tagging.CRF).scores(self._grammar)
+        gained = crf.log_likelihood(output, labels, mask, allowed)
+        return -tf.reduce_sum(gained) / tf.reduce_sum(tf.cast(mask, tf.float32))
+
+    def decide(self, network: Any, ids: Any) -> Any:
+        """Return the best sequence of tags."""
+        return tagging.decode(network, ids, self._grammar).tags
+
+    def scores(self, decided: Decided) -> dict[str, float]:
+        """Return the scores of the tags of real tokens."""
+        gold: list[list[str]] = []
+        predicted: list[list[str]] = []
+        for batch, numbers in decided:
+            for ids, right, said in zip(batch.ids, batch.labels, numbers, strict=True):
+                length = int((ids[:, 0] != 0).sum())
+                gold.append([self._labels[number] for number in right[:length]])
+                predicted.append([self._labels[number] for number in said[:length]])
+        return tag_scores(gold, predicted, self._labels)

@@ -1,0 +1,95 @@
+"""First vectors from raw text: what a token keeps company with, counted, before any training.
+
+For every token, and for every pair of neighbours where the recipe hashes pairs, the tokens at one
+and two places to each side are counted, weighed by distance, turned into positive pointwise mutual
+information and squeezed to the size of the embedding by a truncated singular value decomposition
+(Levy & Goldberg 2014; Halko et al. 2011). It takes half a minute of counting and helps a corpus of
+a few thousand sentences a little; the figure is in ARCHITECTURE.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.encoders.recurrent import RecurrentConfig
+from models.text.features import columns
+from models.text.tokenizer import Ids
+from models.text.words import WordTokenizer
+from models.training.data import lines
+from schemas.errors import DataError
+from schemas.model_version import Language
+
+_REACH = (1, 2)
+_CONTEXTS = 1000  # most frequent tokens that count as company
+_SCALE = 0.05  # standard deviation of a fresh embedding in Keras
+
+Table = NDArray[np.float32]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    text: str = ""
+    tokens: tuple[str, ...] = ()
+    lang: str | None = None
+
+
+def read(paths: Sequence[Path], lang: Language) -> Iterator[str]:
+    """Yield the texts of JSON lines with `text` or `tokens`, those of other languages left out."""
+    decoder = msgspec.json.Decoder(_Line)
+    blank = "" if lang == "zh" else " "
+    for path in paths:
+        for number, line in enumerate(lines(path), start=1):
+            try:
+                one = decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise DataError(f"{path}, line {number}: {error}") from error
+            if one.lang in (None, lang):
+                yield one.text or blank.join(one.tokens)
+
+
+def start(
+    network: Any, encoder: RecurrentConfig, tokenizer: WordTokenizer, texts: Iterator[str]
+) -> None:
+    """Put the first vectors into the embeddings of `network`."""
+    features = encoder.features
+    tokens = np.zeros((tokenizer.size, 2 * _CONTEXTS), dtype=np.float32)
+    pairs = np.zeros((features.buckets, 2 * _CONTEXTS), dtype=np.float32)
+    for text in texts:
+        ids = columns([word.form for word in tokenizer.split(text)], tokenizer, features)
+        _count(tokens, ids[:, 0], ids[:, 0], width=1)
+        if features.pairs:
+            _count(pairs, ids[1:, -2], ids[:, 0], width=2)
+    network.get_layer("tokens").set_weights([_squeeze(tokens, encoder.embedding)])
+    if features.pairs:
+        pairs[1:] += pairs[:-1]  # a pair's second bucket, as right neighbours, is the next one
+        network.get_layer("features").set_weights([_squeeze(pairs, features.embedding)])
+
+
+def _count(table: Table, rows: Ids, ids: Ids, width: int) -> None:
+    """Add the company of units, each `width` tokens wide, to the rows of their numbers."""
+    for distance in _REACH:
+        after = ids[width - 1 + distance :]
+        before = ids[: max(0, len(ids) - width + 1 - distance)]
+        for numbers, company, side in (
+            (rows[: len(after)], after, _CONTEXTS),
+            (rows[distance:], before, 0),
+        ):
+            known = company < _CONTEXTS
+            np.add.at(table, (numbers[known], company[known] + side), 1 / distance)
+
+
+def _squeeze(counts: Table, size: int) -> Table:
+    """Return [rows, size]: the strongest directions of the positive mutual information."""
+    total = counts.sum()
+    rows, company = counts.sum(axis=1, keepdims=True) + 1, counts.sum(axis=0, keepdims=True) + 1
+    smooth = company**0.75 * (total / (company**0.75).sum())
+    information = np.maximum(np.log(np.maximum(counts, 1e-9) * total / (rows * smooth)), 0)
+    basis = np.random.default_rng(0).normal(size=(counts.shape[1], size + 16)).astype(np.float32)
+    for _ in range(3):
+        basis = np.linalg.qr(information.T @ np.linalg.qr(information @ basis)[0])[0]
+    left, strengths, _ = np.linalg.svd(information @ basis, full_matrices=False)
+    vectors = left[:, :size] * np.sqrt(strengths[:size])
+    return np.asarray(vectors * (_SCALE / max(float(vectors.std()), 1e-9)), dtype=np.float32)

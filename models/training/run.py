@@ -1,0 +1,166 @@
+"""One training from files to a version directory: the steps of `textmill train`, in order.
+
+read -> labels -> tokenizer -> network -> fit -> round to the stored precision -> score -> samples
+-> card -> save. The version directory appears only when all of it worked; until then everything
+lies in `<out>.training`, from which `resume` goes on; of it the learning curve is kept.
+"""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import msgspec
+
+from models import artifact, catalog
+from models.encoders.recurrent import RecurrentConfig
+from models.live_model import LiveModel
+from models.training import card, curves, raw_text, transfer
+from models.training.config import Config
+from models.training.course import Classifying, Course, Tagging
+from models.training.fit import Observer, Trainer
+from schemas.errors import DataError
+from schemas.model_version import Language, Manifest, Sample, TrainingData
+from schemas.task import Task
+
+SAMPLES = 8
+_CURVE = "learning_curve.png"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be trained, on what, and where it goes."""
+
+    name: str
+    task: Task
+    lang: Language
+    train: tuple[Path, ...]
+    dev: tuple[Path, ...]
+    test: tuple[Path, ...] = ()
+    """Scored at the end, never looked at before; empty for no test scores."""
+    raw: tuple[Path, ...] = ()
+    """Tagging: unlabelled texts that give the first vectors."""
+    init_from: Path | None = None
+    """Version directory whose tokenizer and encoder the training starts from; None for nothing."""
+    config: Config
+    out: Path
+    resume: bool = False
+
+
+def train(request: Request, observer: Observer) -> Manifest:
+    """Train and write the version directory `request.out`; return its manifest.
+
+    Raises DataError for unusable files and ArtifactError where `out` exists.
+    """
+    workspace = _workspace(request)
+    config = request.config
+    course = _course(request)
+    keras.utils.set_random_seed(config.fit.seed)
+    architecture = catalog.Architecture(
+        vocabulary=course.tokenizer.size,
+        classes=len(course.labels),
+        encoder=config.encoder,
+        head=config.head,
+    )
+    network = catalog.build(architecture)
+    if request.raw and isinstance(config.encoder, RecurrentConfig):
+        texts = raw_text.read(request.raw, request.lang)
+        raw_text.start(network, config.encoder, course.tokenizer, texts)
+    parent = transfer.start(network, architecture, request.init_from)
+    examples = len(course.train.ids)
+    trainer = Trainer(network, course.objective, config.fit, examples)
+    progress = trainer.run(course.train, course.dev, workspace, observer)
+    curves.draw(progress, workspace / _CURVE)
+    manifest = _manifest(request, architecture, course.labels, examples)
+    manifest = msgspec.structs.replace(manifest, parent=parent)
+    manifest = _finish(request, manifest, course, network)
+    return _write(request, manifest, course, network, workspace)
+
+
+def _course(request: Request) -> Course:
+    """Read the data of the request's task, with its parent's tokenizer if it has one."""
+    parent = None if request.init_from is None else request.init_from / artifact.TOKENIZER
+    if request.task is Task.TAGGING:
+        return Tagging(request.train, request.dev, request.config, parent, request.lang)
+    return Classifying(request.train, request.dev, request.config, parent)
+
+
+def _workspace(request: Request) -> Path:
+    """Return the folder of the unfinished training, empty unless it is resumed."""
+    if request.out.exists():
+        raise DataError(f"{request.out} exists already: give another --out or remove it")
+    workspace = request.out.with_name(f"{request.out.name}.training")
+    recipe = workspace / "recipe.json"
+    facts = [request.name, request.task, request.lang, request.config, str(request.init_from)]
+    facts += map(str, (*request.train, *request.raw))
+    wanted = msgspec.json.encode(facts)
+    if not request.resume:
+        shutil.rmtree(workspace, ignore_errors=True)
+    elif recipe.exists() and recipe.read_bytes() != wanted:
+        raise DataError(
+            f"{workspace} was begun with another recipe or data: train without --resume"
+        )
+    workspace.mkdir(parents=True, exist_ok=True)
+    recipe.write_bytes(wanted)
+    return workspace
+
+
+def _manifest(
+    request: Request, architecture: catalog.Architecture, labels: tuple[str, ...], examples: int
+) -> Manifest:
+    data = request.config.data
+    return Manifest(
+        name=request.name,
+        task=request.task,
+        languages=(request.lang,),
+        labels=labels,
+        max_length=request.config.encoder.length,
+        architecture=architecture.as_manifest(),
+        data=(
+            TrainingData(
+                name=data.name or request.train[0].name,
+                examples=examples,
+                licence=data.licence,
+                source=data.source,
+            ),
+        ),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        files={},
+    )
+
+
+def _finish(request: Request, manifest: Manifest, course: Course, network: Any) -> Manifest:
+    """Round the weights to what is stored, then add scores, samples and warm-up texts."""
+    stored = request.config.storage
+    network.set_weights([one.astype(stored).astype(one.dtype) for one in network.get_weights()])
+    model = LiveModel(manifest, course.tokenizer, network)
+    metrics = _prefixed("dev", course.dev_scores(model))
+    if request.test:
+        metrics |= _prefixed("test", course.test_scores(model, request.test))
+    dev = course.texts()
+    texts = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
+    answers = model.predict_texts(texts)
+    pairs = zip(texts, answers, strict=True)
+    samples = tuple(Sample(text=text, prediction=answer) for text, answer in pairs)
+    return msgspec.structs.replace(manifest, metrics=metrics, samples=samples, warm_up=tuple(texts))
+
+
+def _write(
+    request: Request, manifest: Manifest, course: Course, network: Any, workspace: Path
+) -> Manifest:
+    course.tokenizer.save(workspace / artifact.TOKENIZER)
+    twin = catalog.build(catalog.read(manifest.architecture), dtype=request.config.storage)
+    twin.set_weights(network.get_weights())
+    twin.save(workspace / artifact.WEIGHTS)
+    (workspace / artifact.CARD).write_text(card.render(manifest, request.config), "utf-8")
+    files = {name: workspace / name for name in artifact.MEMBERS}
+    written = artifact.save(request.out, manifest, files)
+    LiveModel.load(request.out).check_samples()
+    for path in workspace.iterdir():
+        if path.name != _CURVE:
+            path.unlink()
+    return written
+
+
+def _prefixed(split: str, values: dict[str, float]) -> dict[str, float]:
+    return {f"{split}_{name}": round(value, 4) for name, value in values.items()}

@@ -1,0 +1,61 @@
+"""How well a loaded version answers labelled texts, by the very path that serves.
+
+A tagger is given the corpus's own tokens, as is usual, so that its tags and the gold ones pair up;
+a kind that the model does not have is looked up in `models.text.tags.SYNONYMS`, and missed if not
+there.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from models.answering.spans import SpanAnswerer
+from models.live_model import LiveModel
+from models.text.tags import Chunk, synonyms_for, tags_of
+from models.training import data, tagged
+from models.training.data import Example
+from models.training.metrics import scores
+from models.training.tag_metrics import tag_scores
+from models.training.tagged import Sentence
+from schemas.prediction import Prediction
+from schemas.task import Task
+
+
+def evaluate(model: LiveModel, path: Path) -> dict[str, Any]:
+    """Score a file of the model's task; `left_out` counts lines whose label it does not know."""
+    if model.manifest.task is Task.TAGGING:
+        sentences = tagged.read([path], synonyms_for(model.manifest.labels))
+        return {"examples": len(sentences), "left_out": 0, **score_tags(model, sentences)}
+    split = data.select(data.read(path), model.manifest.labels, path)
+    row = {"examples": len(split.examples), "left_out": split.left_out}
+    return row | score(model, split.examples)
+
+
+def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
+    """Return accuracy and macro precision, recall and F1; every label must be the model's."""
+    numbers = {label: number for number, label in enumerate(model.manifest.labels)}
+    answers = model.predict_texts([example.text for example in examples])
+    gold = [numbers[example.label] for example in examples]
+    predicted = [numbers[answer.label or ""] for answer in answers]
+    return scores(gold, predicted, len(numbers))
+
+
+def score_tags(model: LiveModel, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """Return token accuracy and the scheme's F1; a tag that the model does not have is missed."""
+    parsed = cast(SpanAnswerer, model.answerer).parse_tokens([one.tokens for one in sentences])
+    answers = model.predict_parsed(parsed)
+    labels = model.manifest.labels
+    predicted = [
+        tags_of(_stretches(answer, [word.start for word in one.words]), len(gold.tokens), labels)
+        for one, answer, gold in zip(parsed, answers, sentences, strict=True)
+    ]
+    return tag_scores([one.tags for one in sentences], predicted, labels)
+
+
+def _stretches(answer: Prediction, starts: Sequence[int]) -> list[Chunk]:
+    """Return an answer's spans by the numbers of their tokens, given where each token starts."""
+    return [
+        Chunk(bisect_left(starts, span.start), bisect_left(starts, span.end), span.label)
+        for span in answer.spans or ()
+    ]

