@@ -1,0 +1,1 @@
+"""The running system: dispatchers that form batches and workers that answer them."""

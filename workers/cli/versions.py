@@ -1,0 +1,103 @@
+"""`textmill models`: the registered model versions."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from schemas.settings import load
+
+if TYPE_CHECKING:
+    from workers.ports import Registry
+
+app = typer.Typer(no_args_is_help=True, help="Model versions.")
+
+
+@app.callback()
+def group() -> None:
+    """Model versions."""
+
+
+@app.command("list")
+def list_versions(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """List the registered versions and what they answer by default.
+
+    Example: textmill models list --json
+    """
+    from workers import starters
+    from workers.assembly import Store
+
+    settings = load()
+    with Store(settings) as store:
+        if not settings.database.url:  # nobody else's: the first look may fill it
+            starters.enroll(store.registry)
+        rows = _rows(store.registry)
+    typer.echo(json.dumps(rows)) if as_json else _print(rows)
+
+
+@app.command()
+def register(
+    directory: Annotated[Path, typer.Argument(help="Version directory, from `textmill train`.")],
+    route: Annotated[
+        bool, typer.Option(help="Let it answer its task and languages by default, at once.")
+    ] = False,
+) -> None:
+    """Check a version's files and enter it; jobs may name it from then on.
+
+    Workers load it from DIRECTORY when the first job asks for it, so all must see that path.
+
+    Example: textmill models register runs/intent --route
+    """
+    from models import artifact
+    from workers.assembly import Store
+
+    manifest = artifact.verify(directory)
+    with Store(load()) as store:
+        digest = artifact.digest(manifest)
+        version = store.registry.register(manifest, digest, directory.resolve())
+        for language in manifest.languages if route else ():
+            store.registry.route(manifest.task, language, version)
+    answers = f"answers {manifest.task} in {', '.join(manifest.languages)}" if route else "entered"
+    typer.echo(f"{version.name}@{version.version} {answers}.")
+
+
+def _rows(registry: "Registry") -> list[dict[str, Any]]:
+    routes = registry.routes()
+    return [
+        {
+            "model": version.name,
+            "version": version.version,
+            "task": version.task,
+            "languages": version.languages,
+            "state": version.state,
+            "default_for": [
+                f"{task}/{language}"
+                for (task, language), routed in routes.items()
+                if routed.version_id == version.version_id
+            ],
+            "digest": version.digest,
+            "path": str(version.path),
+        }
+        for version in registry.versions()
+    ]
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in ("version", "task", "languages", "default for", "digest"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(
+            f"{row['model']}@{row['version']}",
+            row["task"],
+            " ".join(row["languages"]),
+            " ".join(row["default_for"]),
+            row["digest"][:12],
+        )
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""The deciding core: pure, without clock, thread or network. Time is an argument."""

@@ -1,0 +1,90 @@
+"""From a record to a delivery, or to its end: what may enter a batch.
+
+Nothing that stands in a record raises here: a record that is not a job ends as INVALID with the
+reason that `schemas.wire` gives, a job past its deadline as EXPIRED.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from models.text.language import detect
+from schemas import topics, wire
+from schemas.batch import BatchItem
+from schemas.errors import InvalidJobError
+from schemas.job import Job
+from schemas.model_version import Language
+from schemas.record import Ending, Record
+from schemas.task import Task
+from workers.core.batcher import bucket_of
+from workers.core.delivery import Delivery
+from workers.core.endings import expired, invalid, unanswerable
+from workers.core.routing import Routing
+from workers.ports import ModelVersion
+
+_ENGLISH_CHARACTERS_PER_TOKEN: Final = 5
+"""Mean over the English corpora, rounded down so that the estimate errs to the long side."""
+
+
+class Waits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a job waits for company, in seconds."""
+
+    interactive: float
+    bulk: float
+
+
+def admit(
+    record: Record, epoch: int, routing: Routing, waits: Waits, now: float, wall: float
+) -> Delivery | Ending:
+    """What becomes of a record.
+
+    Args:
+        now: monotonic clock, in seconds.
+        wall: seconds since 1970, for deadlines.
+    """
+    try:
+        task, job = _read(record)
+    except InvalidJobError as error:
+        return invalid(record, epoch, error.reason, str(error))
+    item = _item(record, job, epoch)
+    if job.deadline is not None and job.deadline <= datetime.fromtimestamp(wall, UTC):
+        return expired(item)
+    try:
+        version = routing.resolve(task, item.lang, job.model)
+    except InvalidJobError as error:
+        return unanswerable(item, record.value or b"", error.reason, str(error))
+    return _delivery(record, item, task, version, waits, now)
+
+
+def _read(record: Record) -> tuple[Task, Job]:
+    topic = record.partition.topic
+    task = topics.task_of(topic)
+    if task is None:
+        raise InvalidJobError("unknown_task", f"{topic} is a topic of no task")
+    return task, wire.decode(record.value)
+
+
+def _item(record: Record, job: Job, epoch: int) -> BatchItem:
+    lang = job.lang or detect(job.text)
+    return BatchItem(record.partition, record.offset, epoch, job, lang, 0, record.published_at)
+
+
+def _delivery(
+    record: Record, item: BatchItem, task: Task, version: ModelVersion, waits: Waits, now: float
+) -> Delivery:
+    bulk = topics.is_bulk(record.partition.topic)
+    return Delivery(
+        item=item,
+        task=task,
+        version=version,
+        padded=bucket_of(estimated_tokens(item.job.text, item.lang)),
+        size=len(record.value or b""),
+        bulk=bulk,
+        due_at=now + (waits.bulk if bulk else waits.interactive),
+    )
+
+
+def estimated_tokens(text: str, language: Language) -> int:
+    """A guess at the text's length in tokens without tokenising it."""
+    return len(text) if language == "zh" else len(text) // _ENGLISH_CHARACTERS_PER_TOKEN + 1

@@ -1,0 +1,23 @@
+"""A job on its way through the dispatcher: admitted, not yet answered."""
+
+import msgspec
+
+from schemas.batch import BatchItem
+from schemas.task import Task
+from workers.ports import ModelVersion
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A job that a batch may take. Times are seconds on the monotonic clock."""
+
+    item: BatchItem
+    task: Task
+    version: ModelVersion
+    """Pinned now; the answer comes from this version and no other."""
+    padded: int
+    """Estimated length in tokens, rounded up to its bucket."""
+    size: int
+    """Bytes of the record, for the cap on memory."""
+    bulk: bool
+    due_at: float
+    """When waiting for company ends."""

@@ -1,0 +1,68 @@
+"""The ends without a result that the dispatcher and the worker give to jobs."""
+
+from schemas import wire
+from schemas.batch import BatchItem
+from schemas.record import Ending, Record, Terminal
+
+
+def invalid(record: Record, epoch: int, reason: str, detail: str) -> Ending:
+    """The end of a record that is no job."""
+    return Ending(
+        partition=record.partition,
+        offset=record.offset,
+        epoch=epoch,
+        state=Terminal.INVALID,
+        reason=reason,
+        detail=detail,
+        raw=record.value or b"",
+    )
+
+
+def unanswerable(item: BatchItem, raw: bytes, reason: str, detail: str) -> Ending:
+    """The end of a job that asks for what there is not; it becomes a dead letter."""
+    return _ending(item, Terminal.INVALID, reason, detail, raw)
+
+
+def expired(item: BatchItem) -> Ending:
+    """The end of a job whose deadline passed before it was answered."""
+    return _ending(item, Terminal.EXPIRED, "deadline", "the deadline passed before the answer")
+
+
+def quarantined(item: BatchItem, reason: str, detail: str) -> Ending:
+    """The end of a job that no worker can answer; it becomes a dead letter."""
+    return _ending(item, Terminal.QUARANTINED, reason, detail, _raw(item))
+
+
+def duplicate(item: BatchItem) -> Ending:
+    """The end of a record of a job that is answered already."""
+    return _ending(item, Terminal.DUPLICATE, "duplicate", "the job has its answer already")
+
+
+def conflict(item: BatchItem) -> Ending:
+    """The end of a record whose job was answered for another payload; a dead letter."""
+    detail = "the job was answered for another payload"
+    return _ending(item, Terminal.CONFLICT, "conflict", detail, _raw(item))
+
+
+def _ending(
+    item: BatchItem, state: Terminal, reason: str, detail: str, raw: bytes | None = None
+) -> Ending:
+    return Ending(
+        partition=item.partition,
+        offset=item.offset,
+        epoch=item.epoch,
+        state=state,
+        reason=reason,
+        detail=detail,
+        raw=raw,
+        tenant=item.job.tenant,
+        job_id=item.job.job_id,
+        bulk_id=item.job.bulk_id,
+    )
+
+
+def _raw(item: BatchItem) -> bytes:
+    try:
+        return wire.encode(item.job)
+    except (UnicodeError, OverflowError, TypeError):  # the reason for its end, perhaps
+        return b""

@@ -1,0 +1,157 @@
+"""Batches at the workers: who has which, since when, and which must be sent again.
+
+A batch is *lost* when its worker is gone, when its lease ran out, or when its worker has neither
+computed nor written anything since it was sent (the hand-over may lose what it carries). A lost
+batch is sent again; a worker that is only slow will report too, which is harmless. A worker that
+has been in one batch for longer than a lease hangs: it gets nothing more until it is out of it.
+"""
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from schemas.batch import WorkerState
+from workers.core.delivery import Delivery
+
+CREDITS: Final = 2
+"""Batches a worker may have from one dispatcher: one running, one staged behind it."""
+
+UNABLE_S: Final = 30.0
+"""How long a worker that could not answer with a version comes last for that version."""
+
+
+class Loss(StrEnum):
+    """Why a batch is taken for lost."""
+
+    WORKER_GONE = "worker_gone"
+    WORKER_DIED_RUNNING_IT = "worker_died_running_it"
+    LEASE_OVER = "lease_over"
+    WORKER_HANGS_IN_IT = "worker_hangs_in_it"
+    HAND_OVER = "lost_in_hand_over"
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """One batch at one worker."""
+
+    batch_id: str
+    worker_id: str
+    deliveries: tuple[Delivery, ...]
+    attempt: int
+    """1 for the first try; for tracing."""
+    isolated: bool
+    sent_at: float
+    """Monotonic clock, in seconds."""
+
+
+class Flights:
+    """All batches that are out. Not thread-safe; time is an argument."""
+
+    def __init__(self, *, lease_s: float, patience_s: float) -> None:
+        """
+        Args:
+            lease_s: a batch not back after so many seconds is sent again.
+            patience_s: a worker unseen, or idle with a batch on its way, for so long is given up.
+        """
+        self._lease_s = lease_s
+        self._patience_s = patience_s
+        self._flights: dict[str, Flight] = {}
+        self._seen_at: dict[str, float] = {}
+        self._busy_at: dict[str, float] = {}
+        self._running: dict[str, str | None] = {}
+        self._alive: dict[str, WorkerState] = {}
+        self._since: dict[str, float] = {}
+        self._hung: dict[str, str] = {}
+        self._unable: dict[tuple[str, int], float] = {}
+
+    def __len__(self) -> int:
+        """Batches that are out."""
+        return len(self._flights)
+
+    def send(self, flight: Flight) -> None:
+        """Note that the batch is on its way."""
+        self._flights[flight.batch_id] = flight
+
+    def land(self, batch_id: str) -> Flight | None:
+        """Take the batch off the list; None when it was given up before."""
+        return self._flights.pop(batch_id, None)
+
+    def see(self, workers: Sequence[WorkerState], now: float) -> None:
+        """Note which workers live and what they have in hand."""
+        self._alive = {worker.worker_id: worker for worker in workers}
+        for worker in workers:
+            self._seen_at[worker.worker_id] = now
+            if worker.running != self._running.get(worker.worker_id):
+                self._since[worker.worker_id] = now
+            self._running[worker.worker_id] = worker.running
+            if worker.running is not None or worker.writing:
+                self._busy_at[worker.worker_id] = now
+
+    def blind(self, now: float) -> None:
+        """The workers could not be asked: that says nothing against them."""
+        for worker_id in self._seen_at:
+            self._seen_at[worker_id] = self._busy_at[worker_id] = now
+
+    def load(self, worker_id: str) -> int:
+        """Batches that this worker has from us."""
+        return sum(flight.worker_id == worker_id for flight in self._flights.values())
+
+    def alive(self) -> list[str]:
+        """Ids of the living workers that do not hang, in a stable order."""
+        return sorted(
+            worker_id
+            for worker_id, worker in self._alive.items()
+            if worker.running is None or worker.running != self._hung.get(worker_id)
+        )
+
+    def open_workers(self) -> list[WorkerState]:
+        """Living workers with a credit that do not hang, the least loaded first."""
+        loads = {worker_id: self.load(worker_id) for worker_id in self.alive()}
+        free = [worker_id for worker_id, load in loads.items() if load < CREDITS]
+        return [self._alive[worker_id] for worker_id in sorted(free, key=loads.__getitem__)]
+
+    def unable(self, worker_id: str, version_id: int, now: float) -> None:
+        """This worker could not answer with this version: others go first for a while."""
+        self._unable[worker_id, version_id] = now + UNABLE_S
+
+    def choose(self, workers: Sequence[WorkerState], version_id: int, now: float) -> WorkerState:
+        """The first of these workers that can, or is not known not to be able to."""
+        able = (w for w in workers if self._unable.get((w.worker_id, version_id), now) <= now)
+        return next(able, workers[0])
+
+    def lost(self, now: float) -> list[tuple[Flight, Loss]]:
+        """The batches to give up, each with the reason; forget workers that are gone."""
+        found = []
+        for flight in self._flights.values():
+            loss = self._loss(flight, now)
+            if loss is not None:
+                found.append((flight, loss))
+            if loss is Loss.WORKER_HANGS_IN_IT:
+                self._hung[flight.worker_id] = flight.batch_id
+        self._forget_gone(now, {flight.worker_id for flight, _ in found})
+        return found
+
+    def _loss(self, flight: Flight, now: float) -> Loss | None:
+        if now - self._seen_at.get(flight.worker_id, flight.sent_at) > self._patience_s:
+            died = self._running.get(flight.worker_id) == flight.batch_id
+            return Loss.WORKER_DIED_RUNNING_IT if died else Loss.WORKER_GONE
+        if self._running.get(flight.worker_id) == flight.batch_id:
+            hangs = now - self._since[flight.worker_id] > self._lease_s
+            return Loss.WORKER_HANGS_IN_IT if hangs else None
+        if now - flight.sent_at > self._lease_s:
+            return Loss.LEASE_OVER
+        idle_since = max(flight.sent_at, self._busy_at.get(flight.worker_id, 0.0))
+        if now - idle_since > self._patience_s and flight.worker_id in self._alive:
+            return Loss.HAND_OVER
+        return None
+
+    def _forget_gone(self, now: float, in_use: Collection[str]) -> None:
+        for worker_id, seen in list(self._seen_at.items()):
+            if now - seen > 10 * self._patience_s and worker_id not in in_use:
+                self._forget(worker_id)
+
+    def _forget(self, worker_id: str) -> None:
+        for known in (self._seen_at, self._busy_at, self._running, self._since, self._hung):
+            known.pop(worker_id, None)
+        self._unable = {key: at for key, at in self._unable.items() if key[0] != worker_id}

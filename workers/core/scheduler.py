@@ -1,0 +1,220 @@
+"""The dispatcher's mind: what is told goes in, what should be sent comes out.
+
+It joins the parts of the core: books (what is open), batcher (what goes together), flights (what
+is at the workers), isolation (what may kill a worker), retries (what failed for now). No clock, no
+thread, no network: the loop in `workers.dispatcher` brings news and carries out sendings.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+from schemas.batch import Completion, WorkerState
+from schemas.record import Ending, Partition, Terminal
+from workers.core.batcher import Batcher
+from workers.core.books import Books
+from workers.core.delivery import Delivery
+from workers.core.endings import quarantined
+from workers.core.events import Arrived, Claimed, Event, Lost, Reached
+from workers.core.flights import Flight, Flights, Loss
+from workers.core.isolation import Isolation
+from workers.core.retries import Retries
+
+_log = logging.getLogger(__name__)
+
+
+BLAMING: Final = frozenset({Loss.WORKER_DIED_RUNNING_IT, Loss.WORKER_HANGS_IN_IT})
+"""Losses for which the batch itself may be to blame."""
+
+
+class Scheduler:
+    """Not thread-safe; `now` is the monotonic clock in seconds everywhere."""
+
+    def __init__(self, *, batcher: Batcher, flights: Flights) -> None:
+        self.books = Books()
+        self.counts: Counter[str] = Counter()
+        """Batches by release reason, losses by kind, fenced records, retries."""
+        self._batcher = batcher
+        self._flights = flights
+        self._isolation = Isolation()
+        self._retries = Retries()
+
+    @property
+    def flying(self) -> int:
+        """Batches at the workers."""
+        return len(self._flights)
+
+    def next_at(self) -> float | None:
+        """When `sendings` may answer without further news."""
+        times = [t for t in (self._batcher.due_at(), self._retries.next_at()) if t is not None]
+        return min(times, default=None)
+
+    def receive(self, event: Event) -> None:
+        """News from the log."""
+        if isinstance(event, Claimed):
+            self.books.claimed(event.partition, event.epoch, event.next_offset)
+        elif isinstance(event, Lost):
+            self._lose(event.partition)
+        elif isinstance(event, Reached):
+            self.books.reach(event.partition, event.offset)
+        else:
+            self._arrive(event)
+
+    def land(self, completion: Completion, now: float) -> frozenset[Partition]:
+        """News from a worker about a batch, on time or late.
+
+        Returns:
+            Partitions that we hold by a claim that is not the latest: to be claimed again.
+        """
+        for partition, offset in completion.settled:
+            self.books.settle(partition, offset)
+            self._retries.settled(partition, offset)
+        self.counts["fenced"] += len(completion.fenced)
+        flight = self._flights.land(completion.batch_id)
+        if flight is None:
+            return frozenset()
+        if flight.isolated:
+            self._isolation.cleared(flight.deliveries)
+        self._retry_open(flight, completion, now)
+        return self._outdated(flight, completion)
+
+    def see(self, workers: Sequence[WorkerState], now: float) -> None:
+        """The workers that live now; what the others had is sent again."""
+        self._flights.see(workers, now)
+        for flight, loss in self._flights.lost(now):
+            self._give_up(flight, loss)
+
+    def blind(self, now: float) -> None:
+        """The workers cannot be asked at present."""
+        self._flights.blind(now)
+
+    def sendings(self, now: float) -> list[tuple[WorkerState, Flight]]:
+        """What to send now, and to whom; it counts as sent unless `unsent` says otherwise."""
+        for delivery in self._retries.due(now):
+            if self.books.wants(delivery):
+                self._batcher.add(delivery)
+        return self._isolated(now) + self._ordinary(now)
+
+    def unsent(self, flight: Flight) -> None:
+        """The hand-over refused this batch."""
+        if self._flights.land(flight.batch_id) is not None:
+            self._send_again(flight, self._open(flight))
+
+    def _lose(self, partition: Partition) -> None:
+        self.books.lost(partition)
+        self._batcher.drop(partition)
+        self._retries.drop(partition)
+        self._isolation.drop(partition)
+
+    def _arrive(self, event: Arrived) -> None:
+        for offset, size, outcome in event.outcomes:
+            if not self.books.deliver(event.partition, offset, size):
+                return
+            if outcome is None:
+                self.books.settle(event.partition, offset)
+            elif isinstance(outcome, Ending):
+                self.books.end(outcome)
+            else:
+                self._batcher.add(outcome)
+
+    def _sacrifice(self) -> str | None:
+        """The worker that is kept free for suspects while there are any."""
+        busy = self._isolation.out or len(self._isolation)
+        return next(iter(self._flights.alive()), None) if busy else None
+
+    def _isolated(self, now: float) -> list[tuple[WorkerState, Flight]]:
+        sacrifice = self._sacrifice()
+        for worker in self._flights.open_workers():
+            if worker.worker_id == sacrifice and not self._flights.load(sacrifice):
+                suspects = self._isolation.next()
+                if suspects is not None:
+                    return [(worker, self._send(worker, suspects, now, isolated=True))]
+        return []
+
+    def _ordinary(self, now: float) -> list[tuple[WorkerState, Flight]]:
+        found: list[tuple[WorkerState, Flight]] = []
+        sacrifice = self._sacrifice()
+        while workers := [w for w in self._flights.open_workers() if w.worker_id != sacrifice]:
+            idle = not self._flights.load(workers[0].worker_id)
+            formed = self._batcher.next_batch(now, idle=idle)
+            if formed is None:
+                break
+            version = formed.deliveries[0].version
+            worker = self._flights.choose(workers, version.version_id, now)
+            self.counts[f"release_{formed.reason}"] += 1
+            found.append((worker, self._send(worker, formed.deliveries, now, isolated=False)))
+        return found
+
+    def _send(
+        self, worker: WorkerState, deliveries: tuple[Delivery, ...], now: float, *, isolated: bool
+    ) -> Flight:
+        flight = Flight(
+            batch_id=uuid4().hex,
+            worker_id=worker.worker_id,
+            deliveries=deliveries,
+            attempt=self._retries.attempt(deliveries),
+            isolated=isolated,
+            sent_at=now,
+        )
+        self._flights.send(flight)
+        return flight
+
+    def _open(self, flight: Flight) -> tuple[Delivery, ...]:
+        return tuple(delivery for delivery in flight.deliveries if self.books.wants(delivery))
+
+    def _outdated(self, flight: Flight, completion: Completion) -> frozenset[Partition]:
+        fenced = set(completion.fenced)
+        return frozenset(
+            delivery.item.partition
+            for delivery in flight.deliveries
+            if (delivery.item.partition, delivery.item.offset) in fenced
+            and self.books.owns(delivery)
+        )
+
+    def _retry_open(self, flight: Flight, completion: Completion, now: float) -> None:
+        reasons = {(f.partition, f.offset): f.reason for f in completion.failed}
+        fenced = set(completion.fenced)
+        if completion.error is not None:
+            version = flight.deliveries[0].version
+            self._flights.unable(flight.worker_id, version.version_id, now)
+        for delivery in self._open(flight):
+            key = (delivery.item.partition, delivery.item.offset)
+            if key in fenced:
+                continue
+            reason = reasons.get(key, "unanswered")
+            self.counts["retried"] += 1
+            if not self._retries.fail(delivery, reason, now):
+                self.books.end(quarantined(delivery.item, reason, completion.error or reason))
+
+    def _give_up(self, flight: Flight, loss: Loss) -> None:
+        self._flights.land(flight.batch_id)
+        self.counts[loss] += 1
+        _log.warning(
+            "batch %s of %d at %s: %s; sent again",
+            *(flight.batch_id, len(flight.deliveries), flight.worker_id, loss),
+        )
+        own = self._open(flight)
+        for delivery in own:
+            self._retries.lost(delivery)
+        if loss not in BLAMING:
+            self._send_again(flight, own)
+        elif flight.isolated:
+            self._blame(own)
+        elif own:
+            self._isolation.suspect(own)
+
+    def _send_again(self, flight: Flight, own: tuple[Delivery, ...]) -> None:
+        if flight.isolated:
+            self._isolation.give_back(own)
+        else:
+            self._batcher.put_back(own)
+
+    def _blame(self, own: tuple[Delivery, ...]) -> None:
+        guilty = self._isolation.killed(own)
+        if guilty is not None:
+            self.counts[Terminal.QUARANTINED] += 1
+            self._retries.settled(guilty.item.partition, guilty.item.offset)
+            detail = "a worker died or hung each time it read this text alone"
+            self.books.end(quarantined(guilty.item, "kills_worker", detail))

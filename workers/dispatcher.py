@@ -1,0 +1,273 @@
+"""The dispatcher's loop: it carries news to the scheduler and does what the scheduler says.
+
+    intake thread ──events──► Scheduler.receive        batches in, batches out:
+    hand-over ──completions─► Scheduler.land           Scheduler.sendings ──► hand-over
+    hand-over ──heartbeats──► Scheduler.see            Scheduler.books ─────► SQL, then the log
+
+It alone retries; the hand-over to the workers may lose anything at any time. Each service may go
+away and come back: the loop that needs it waits and says so once, the others go on.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from schemas.batch import Batch, WorkerState
+from schemas.errors import TextmillError, UnavailableError
+from schemas.record import Ending, Partition, Record
+from schemas.settings import DispatchSettings
+from workers.core.admission import Waits, admit
+from workers.core.delivery import Delivery
+from workers.core.events import Event
+from workers.core.flights import Flight
+from workers.core.routing import Routing
+from workers.core.scheduler import Scheduler
+from workers.failure import kind
+from workers.intake import Intake, OpenLog
+from workers.outbox import Outbox
+from workers.ports import HandOver, Ledger, LogWriter, Registry
+from workers.report import Report
+
+_log = logging.getLogger(__name__)
+
+STALLED_S: Final = 60.0
+"""A poll thread silent for so long hangs: the process ends and its successor goes on."""
+DRAIN_S: Final = 30.0
+"""How long batches at the workers are waited for at the end."""
+AHEAD: Final = 4
+"""Events that the poll thread may be ahead of the loop: what it read counts only once received."""
+FLUSH_S: Final = 0.1
+ROUTING_S: Final = 1.0
+OUTBOX_S: Final = 0.5
+BULK_SHARE: Final = 0.75
+"""Part of the memory for jobs that bulk work may fill; the rest is for interactive jobs."""
+AWAY_S: Final = 0.5
+"""Pause before a service that did not answer is asked again."""
+
+
+class Dispatcher:
+    """One member of the group of dispatchers; `run` is its whole life."""
+
+    def __init__(
+        self,
+        *,
+        dispatcher_id: str,
+        settings: DispatchSettings,
+        heartbeat_s: float,
+        scheduler: Scheduler,
+        open_log: OpenLog,
+        open_writer: Callable[[], LogWriter],
+        hand_over: HandOver,
+        ledger: Ledger,
+        registry: Registry,
+    ) -> None:
+        self._id = dispatcher_id
+        self._settings = settings
+        self._heartbeat_s = heartbeat_s
+        self._scheduler = scheduler
+        self._outbox = Outbox(ledger, open_writer)
+        self._report = Report(time.monotonic())
+        self._hand_over = hand_over
+        self._ledger = ledger
+        self._registry = registry
+        self._routing = Routing((), {})
+        self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
+        self._news = asyncio.Event()
+        self._draining = False
+        self._ahead = threading.Semaphore(AHEAD)
+        self._intake = Intake(
+            open_log=open_log,
+            ledger=ledger,
+            owner=dispatcher_id,
+            admit=self._admit,
+            tell=self._tell,
+            commit_interval_s=settings.commit_interval_s,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is at the workers and leave.
+
+        Raises:
+            UnavailableError: a service does not answer at the start.
+            TextmillError: the log could not be read on; a new process may.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._routing = await asyncio.to_thread(self._read_routing)
+        await asyncio.to_thread(self._intake.start)
+        _log.info("%s reads the job log", self._id)
+        duties = [
+            self._sending(),
+            self._every("hand-over", 0.0, self._complete),
+            self._every("hand-over", self._heartbeat_s / 2, self._look),
+            self._every("database", FLUSH_S, self._flush),
+            self._every("database", ROUTING_S, self._reroute),
+            self._every("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
+            self._guard(),
+        ]
+        tasks = [asyncio.create_task(duty) for duty in duties]
+        try:
+            await self._until(stop, tasks)
+            await self._drain()
+        finally:
+            await self._leave(tasks)
+
+    async def _until(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for task in done - {stopped}:
+            task.result()
+
+    async def _drain(self) -> None:
+        """Take no more records; let the workers finish what they have, then write it down."""
+        self._draining = self._intake.choke = True
+        end = time.monotonic() + DRAIN_S
+        while self._scheduler.flying and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        try:
+            await self._flush()
+        except TextmillError as error:
+            _log.warning("the last watermarks could not be written (%s); nothing is lost", error)
+
+    async def _leave(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._intake.stop)
+        await asyncio.to_thread(self._outbox.close)
+        await self._hand_over.close()
+
+    async def _every(
+        self, service: str, pause_s: float, duty: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do a duty again and again; say once when its service fails and when it is back."""
+        failed = False
+        while True:
+            try:
+                await duty()
+            except TextmillError as error:
+                if not failed:
+                    _log.warning("the %s fails, trying on: %s", service, error)
+                failed = True
+                await asyncio.sleep(AWAY_S)
+                continue
+            if failed:
+                _log.warning("the %s works again", service)
+                failed = False
+            await asyncio.sleep(pause_s)
+
+    async def _sending(self) -> None:
+        while True:
+            self._news.clear()
+            now = time.monotonic()
+            sendings = [] if self._draining else self._scheduler.sendings(now)
+            for worker, flight in sendings:
+                await self._submit(worker, flight)
+            self._throttle()
+            if not sendings:
+                await self._wait_for_news(now)
+
+    async def _wait_for_news(self, now: float) -> None:
+        at = self._scheduler.next_at()
+        wait = 1.0 if at is None or at <= now else min(at - now, 1.0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):  # `wait_for` may swallow a cancellation before 3.12
+                await self._news.wait()
+
+    async def _submit(self, worker: WorkerState, flight: Flight) -> None:
+        first = flight.deliveries[0]
+        batch = Batch(
+            batch_id=flight.batch_id,
+            attempt=flight.attempt,
+            reply_to=self._id,
+            task=first.task,
+            version_id=first.version.version_id,
+            digest=first.version.digest,
+            items=tuple(delivery.item for delivery in flight.deliveries),
+        )
+        try:
+            await self._hand_over.submit(worker, batch)
+        except UnavailableError as error:
+            _log.debug("batch %s could not be handed over: %s", flight.batch_id, error)
+            self._scheduler.unsent(flight)
+            await asyncio.sleep(AWAY_S)
+
+    def _throttle(self) -> None:
+        """Let the intake rest while enough is in memory; bulk work rests first."""
+        books, settings = self._scheduler.books, self._settings
+        share = max(
+            books.jobs / settings.max_in_flight,
+            books.bytes / (settings.max_in_flight_mib * 2**20),
+        )
+        self._intake.choke_bulk = share >= BULK_SHARE
+        self._intake.choke = self._draining or share >= 1
+
+    async def _complete(self) -> None:
+        for completion in await self._hand_over.completions(1.0):
+            self._fence(self._scheduler.land(completion, time.monotonic()))
+            self._news.set()
+
+    async def _look(self) -> None:
+        try:
+            workers = await self._hand_over.workers()
+        except UnavailableError:
+            self._scheduler.blind(time.monotonic())
+            raise
+        now = time.monotonic()
+        self._scheduler.see(workers, now)
+        self._report.look(self._scheduler.counts, self._scheduler.books.jobs, workers, now)
+        self._news.set()
+
+    async def _flush(self) -> None:
+        """Tell SQL what has ended and how far each partition is done; then the log may know."""
+        books = self._scheduler.books
+        while endings := books.endings(500):
+            fenced = await asyncio.to_thread(self._ledger.end, endings)
+            self._fence(fenced)
+            books.ended(endings, fenced)
+            self._news.set()
+        if marks := books.marks():
+            fenced = await asyncio.to_thread(self._ledger.advance, marks)
+            self._fence(fenced)
+            books.marked(marks, fenced)
+            self._intake.committable = books.committable
+
+    def _fence(self, partitions: frozenset[Partition]) -> None:
+        for partition in partitions:
+            self._intake.fence(partition)
+
+    def _read_routing(self) -> Routing:
+        return Routing(self._registry.versions(), self._registry.routes())
+
+    async def _reroute(self) -> None:
+        self._routing = await asyncio.to_thread(self._read_routing)
+
+    async def _publish_dead_letters(self) -> None:
+        await asyncio.to_thread(self._outbox.publish)
+
+    async def _guard(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if self._intake.failure is not None:
+                failure = self._intake.failure
+                raise TextmillError(f"the log could not be read on: {kind(failure)}") from failure
+            if time.monotonic() - self._intake.ticked_at > STALLED_S:
+                raise TextmillError(f"the poll thread has not answered for {STALLED_S:.0f} s")
+
+    def _admit(self, record: Record, epoch: int) -> Delivery | Ending:
+        return admit(record, epoch, self._routing, self._waits, time.monotonic(), time.time())
+
+    def _tell(self, event: Event) -> None:
+        """Called by the poll thread, which waits while the loop cannot keep up."""
+        self._ahead.acquire()
+        self._loop.call_soon_threadsafe(self._receive, event)
+
+    def _receive(self, event: Event) -> None:
+        self._ahead.release()
+        self._scheduler.receive(event)
+        self._throttle()
+        self._news.set()

@@ -1,0 +1,106 @@
+"""A worker's heartbeat: tells the dispatchers that it lives, what it runs and what it can.
+
+The batch in hand is announced before it is touched: should it kill the process, the dispatchers
+know which one it was. From then until it is reported each beat names it, as running or as being
+written: a slow database must not look like an idle worker. The *pulse* is the same news for the
+supervisor on this machine; it shows a worker that beats but runs one batch for too long.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from schemas.batch import WorkerState
+from schemas.errors import UnavailableError
+from workers.ports import Bus
+
+_log = logging.getLogger(__name__)
+
+Pulse = Callable[[float | None], None]
+"""Told at each beat since when (`time.monotonic`) a batch runs; None when none does."""
+
+
+def no_pulse(running_since: float | None) -> None:
+    """For a worker that nobody on this machine watches."""
+
+
+class Heart:
+    """Announces one worker at an interval, and at once when a batch begins."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        state: WorkerState,
+        versions: Callable[[], tuple[int, ...]],
+        heartbeat_s: float,
+        pulse: Pulse = no_pulse,
+    ) -> None:
+        self._bus = bus
+        self._state = state
+        self._versions = versions
+        self._heartbeat_s = heartbeat_s
+        self._pulse = pulse
+        self._lock = threading.Lock()  # an older state must not be announced after a newer one
+        self._changing = threading.Lock()  # never held for long: two threads tell what they do
+        self._since: float | None = None
+        self._reachable = True
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="textmill-heart", daemon=True)
+
+    def start(self) -> None:
+        """Announce the worker and go on doing so."""
+        self._announce()
+        self._thread.start()
+
+    def begin(self, batch_id: str) -> None:
+        """A batch is in hand from now on."""
+        with self._changing:
+            self._since = time.monotonic()
+            self._state = msgspec.structs.replace(self._state, running=batch_id)
+        if self._reachable:  # else the device would wait for a dead bus at each batch
+            self._announce()
+
+    def computed(self, batch_id: str) -> None:
+        """The batch in hand is out of hand and waits to be written; told with the next beat."""
+        with self._changing:
+            self._since = None
+            writing = (*self._state.writing, batch_id)
+            self._state = msgspec.structs.replace(self._state, running=None, writing=writing)
+
+    def reported(self, batch_id: str) -> None:
+        """Nothing more will be done about a computed batch; told with the next beat."""
+        with self._changing:
+            writing = list(self._state.writing)
+            writing.remove(batch_id)  # once: the same batch may have come twice
+            self._state = msgspec.structs.replace(self._state, writing=tuple(writing))
+
+    def stop(self) -> None:
+        """Stop beating and withdraw the worker."""
+        self._stopping.set()
+        self._thread.join()
+        try:
+            self._bus.withdraw(self._state.worker_id)
+        except UnavailableError as error:
+            _log.warning("Left without saying so: %s", error)
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(self._heartbeat_s):
+            self._announce()
+
+    def _announce(self) -> None:
+        self._pulse(self._since)
+        with self._lock:
+            state = msgspec.structs.replace(self._state, versions=self._versions())
+            try:
+                self._bus.announce(state)
+            except UnavailableError as error:
+                if self._reachable:
+                    _log.warning("%s Going on, and trying again.", error)
+                self._reachable = False
+            else:
+                if not self._reachable:
+                    _log.warning("The dispatchers can be reached again.")
+                self._reachable = True

@@ -1,0 +1,178 @@
+"""One batch through the three stages of the model: text parsing, feature extraction, prediction.
+
+    parse      texts -> token ids            all texts of the batch at once
+    plan       true lengths -> shapes        texts of like length share one padded array
+    features   token ids -> padded array     one array a shape
+    predict    padded array -> predictions   as many as texts went in, or the shape has failed
+
+Promise: every item whose deadline has not passed is answered, quarantined, or left out because the
+memory did not suffice; one bad text never harms its neighbours; an answer is tied to its item by
+the item itself, never by a place in a list that somebody could shift. Where a stage fails, the
+model's own samples decide who is guilty: if it cannot answer those either, no item is blamed.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from models.shapes import TOKEN_BUDGET, plan
+from schemas.batch import Batch, BatchItem
+from schemas.errors import ArtifactError, TextmillError
+from schemas.prediction import Prediction
+from schemas.record import Ending
+from workers.core.endings import expired, quarantined
+from workers.ports import Answer
+
+POISON = "model_error"
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+
+
+class Tokens(Protocol):
+    """A parsed text; `len(ids)` is what the model will read of it."""
+
+    @property
+    def ids(self) -> Any: ...
+
+
+class TextModel(Protocol):
+    """What this module asks of a model; `models.live_model.LiveModel` is one."""
+
+    def parse(self, texts: Sequence[str]) -> Sequence[Tokens]:
+        """Text parsing: one `Tokens` for each text."""
+
+    def features(self, parsed: Sequence[Any], length: int, rows: int) -> Any:
+        """Feature extraction: one padded array."""
+
+    def predict(self, features: Any) -> Sequence[Prediction]:
+        """One prediction for each text of the array, in their order."""
+
+    def check_samples(self) -> None:
+        """ArtifactError unless the model still gives its sample answers."""
+
+
+class ModelFailedError(TextmillError):
+    """The model cannot answer even its own samples; the batch is not to blame."""
+
+
+def answer(batch: Batch, model: TextModel, now: datetime) -> tuple[list[Answer], list[Ending]]:
+    """Answer a batch.
+
+    Args:
+        batch: the items.
+        model: the version that the batch names.
+        now: the time that deadlines are compared with.
+
+    Returns:
+        The answers, and the endings of items that get none. An item in neither met an exhausted
+        memory even when alone, and may be tried again.
+
+    Raises:
+        ModelFailedError: the model itself is broken.
+    """
+    late = [item for item in batch.items if _is_late(item, now)]
+    timely = [item for item in batch.items if not _is_late(item, now)]
+    endings = [expired(item) for item in late]
+    answers: list[Answer] = []
+    for item, outcome in zip(timely, _outcomes(timely, model), strict=True):
+        if isinstance(outcome, Prediction):
+            answers.append(Answer(item, outcome))
+        elif not _is_exhaustion(outcome):
+            endings.append(_poisoned(item, outcome))
+    return answers, endings
+
+
+def isolate(
+    given: Sequence[Given],
+    run: Callable[[Sequence[Given]], Sequence[Got]],
+    on_failure: Callable[[BaseException], None],
+) -> list[Got | BaseException]:
+    """What `run` gives, in order; in place of each element that fails even alone, its exception.
+
+    Args:
+        given: what to run over; halved where `run` raises, down to single elements.
+        run: must give as many as it was given.
+        on_failure: called at each failure before halving; may raise to give up.
+    """
+    try:
+        got = run(given)
+        if len(got) != len(given):
+            raise ArtifactError(f"{len(got)} answers to {len(given)} questions")
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic in Rust, as of a tokenizer, is no `Exception`
+        on_failure(error)
+        if len(given) == 1:
+            return [error]
+        middle = len(given) // 2
+        halves = given[:middle], given[middle:]
+        return [one for half in halves for one in isolate(half, run, on_failure)]
+    return list(got)
+
+
+def _outcomes(items: Sequence[BatchItem], model: TextModel) -> list[Prediction | BaseException]:
+    """Parse all, then each shape: a prediction or the failure of each item, in order."""
+    if not items:
+        return []
+    check = _Suspicion(model).check
+    outcomes: list[Any] = isolate([item.job.text for item in items], model.parse, check)
+    readable = [i for i, parsed in enumerate(outcomes) if not isinstance(parsed, BaseException)]
+    for shape in plan([len(outcomes[i].ids) for i in readable], TOKEN_BUDGET):
+        indices = [readable[i] for i in shape.indices]
+        run = partial(_predict, model, shape.length)
+        predictions = isolate([outcomes[i] for i in indices], run, check)
+        for index, prediction in zip(indices, predictions, strict=True):
+            outcomes[index] = prediction
+    return outcomes
+
+
+def _predict(model: TextModel, length: int, parsed: Sequence[Any]) -> Sequence[Prediction]:
+    """Feature extraction and prediction of one shape."""
+    features = model.features(parsed, length, len(parsed))
+    predictions = model.predict(features)
+    for prediction in predictions:
+        _check(prediction)
+    return predictions
+
+
+def _check(prediction: Prediction) -> None:
+    numbers = [*prediction.scores.values(), 0.0 if prediction.score is None else prediction.score]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ArtifactError("an answer holds a number that is not finite")
+
+
+class _Suspicion:
+    """Asks once for each batch whether the model or the items are to blame for failures."""
+
+    def __init__(self, model: TextModel) -> None:
+        self._model = model
+        self._cleared = False
+
+    def check(self, error: BaseException) -> None:
+        """ModelFailedError where the model does not give its own sample answers any more."""
+        if self._cleared or _is_exhaustion(error):
+            return
+        try:
+            self._model.check_samples()
+        except Exception as failure:
+            raise ModelFailedError(
+                f"The model fails on its own samples: {type(failure).__name__}."
+            ) from failure
+        self._cleared = True
+
+
+def _is_exhaustion(error: object) -> bool:
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def _is_late(item: BatchItem, now: datetime) -> bool:
+    return item.job.deadline is not None and item.job.deadline < now
+
+
+def _poisoned(item: BatchItem, error: BaseException) -> Ending:
+    """Dead letter of an item that fails alone; the error's text may quote it, so only its kind."""
+    detail = f"The model fails on this text: {type(error).__name__}."
+    return quarantined(item, POISON, detail)

@@ -1,0 +1,44 @@
+"""From a registered version to a model that may take work. Importing this imports TensorFlow."""
+
+from typing import Final
+
+from models import artifact
+from models.quiet import import_tensorflow
+
+import_tensorflow()
+
+from models.live_model import LiveModel  # noqa: E402  # after TensorFlow has had its say
+from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
+from schemas.errors import ArtifactError  # noqa: E402
+from workers import starters  # noqa: E402
+from workers.ports import ModelVersion  # noqa: E402
+
+WARM_LENGTH: Final = 64
+"""Longest shape of the warm-up, in tokens: there is one trace for all, and most texts are short."""
+
+
+def load(version: ModelVersion) -> LiveModel:
+    """Check, load, warm and prove a version: this machine's starter, or what lies at its path.
+
+    Raises:
+        ArtifactError: files damaged or missing, another digest, other answers than its samples,
+            or a device that cannot run it.
+    """
+    try:
+        return _load(version)
+    except ArtifactError:
+        raise
+    except Exception as error:  # TensorFlow's have no root; a GPU without memory, mostly
+        named = f"{version.name}@{version.version}"
+        raise ArtifactError(f"{named} cannot run here: {type(error).__name__}.") from error
+
+
+def _load(version: ModelVersion) -> LiveModel:
+    path = starters.find(version.digest) or version.path
+    model = LiveModel.load(path)
+    if artifact.digest(model.manifest) != version.digest:
+        raise ArtifactError(f"{path} does not hold {version.name}@{version.version}.")
+    model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
+    model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
+    model.check_samples()
+    return model

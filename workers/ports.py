@@ -1,0 +1,201 @@
+"""What the dispatcher and the worker need from the world, in their own words.
+
+Each port has two adapters and one contract suite in `tests/contracts`:
+
+    JobLog      Kafka                  SQLite file
+    HandOver    Celery over Redis      Celery in memory, in this process
+    Ledger, Results, Registry          PostgreSQL and SQLite, through SQLAlchemy
+
+`JobLog`, `Ledger`, `Results` and `Registry` are called from threads and may block; `HandOver` is
+awaited from the dispatcher's loop. All raise `UnavailableError` when a service does not answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from schemas.batch import Batch, BatchItem, Completion, WorkerState
+from schemas.model_version import Language, Manifest
+from schemas.prediction import Prediction
+from schemas.record import Ending, Partition, Record
+from schemas.task import Task
+
+
+class Polled(msgspec.Struct, frozen=True, kw_only=True):
+    """What one poll brought."""
+
+    records: Sequence[Record] = ()
+    gained: frozenset[Partition] = frozenset()
+    """Newly assigned: paused until the claim has said where to begin (`seek`, then `resume`)."""
+    lost: frozenset[Partition] = frozenset()
+    """No longer ours: whatever is in flight for them is another dispatcher's now."""
+    undecodable: Sequence[tuple[Partition, int]] = ()
+    """Offsets that the log itself could not deliver and that were stepped over."""
+    positions: Mapping[Partition, int] = {}
+    """Where reading goes on, for partitions that are not paused and where the last record does not
+    say so: the offsets before hold nothing to deliver, as a transaction's marker does."""
+
+
+class JobLog(Protocol):
+    """A partitioned log of job records, read by one member of a group. One thread calls it."""
+
+    def poll(self, timeout_s: float) -> Polled:
+        """Records in order of offset in each partition; returns early when there are some."""
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read this partition from `offset` on."""
+
+    def pause(self, partitions: Sequence[Partition]) -> None:
+        """Deliver nothing of these until resumed; the membership is kept alive by polling."""
+
+    def resume(self, partitions: Sequence[Partition]) -> None:
+        """Deliver these again."""
+
+    def extent(self, partition: Partition) -> tuple[int, int]:
+        """First offset still kept and the offset after the last one written."""
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell the log how far each partition is done, for lag displays; failures are harmless."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The right to settle records of a partition, until a later epoch exists."""
+
+    partition: Partition
+    epoch: int
+    next_offset: int | None
+    """First offset not known to be settled; None when the partition was never claimed before."""
+    settled: frozenset[int]
+    """Offsets beyond `next_offset` that have a terminal state already."""
+
+
+class Ledger(Protocol):
+    """The dispatcher's side of the store: claims, watermarks and exceptions."""
+
+    def claim(self, partition: Partition, owner: str) -> Claim:
+        """Raise the partition's epoch and say where to go on; earlier owners are fenced."""
+
+    def advance(self, marks: Mapping[Partition, tuple[int, int]]) -> frozenset[Partition]:
+        """Write `{partition: (epoch, next_offset)}`, never backwards; returns the fenced ones."""
+
+    def end(self, endings: Sequence[Ending]) -> frozenset[Partition]:
+        """Write records that end without a result, idempotently; returns fenced partitions."""
+
+    def dead_letters_to_publish(self, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Dead letters not yet on their topic: `(id, JSON)`, oldest first."""
+
+    def mark_published(self, ids: Sequence[int]) -> None:
+        """Note that these are on their topic."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One item of a batch with its prediction, ready to be kept."""
+
+    item: BatchItem
+    prediction: Prediction
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the records of one transaction."""
+
+    settled: tuple[tuple[Partition, int], ...]
+    fenced: tuple[tuple[Partition, int], ...]
+
+
+class Results(Protocol):
+    """The worker's side of the store."""
+
+    def record(
+        self,
+        batch: Batch,
+        answers: Sequence[Answer],
+        endings: Sequence[Ending],
+        compute_s: float,
+    ) -> Recorded:
+        """Keep answers and endings in one transaction, fenced by epoch, the first answer of a job
+        standing; safe to repeat.
+
+        A job that has its answer from another record ends as DUPLICATE, or as CONFLICT when its
+        payload differs. A row that the database refuses for its data ends as QUARANTINED without
+        harming its neighbours.
+
+        Raises:
+            UnavailableError: the database does not answer, or asks to try again.
+        """
+
+
+class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered version."""
+
+    version_id: int
+    name: str
+    version: int
+    task: Task
+    languages: tuple[Language, ...]
+    digest: str
+    path: Path
+    """Directory of its files."""
+    state: Literal["registered", "live", "retired"]
+
+
+class Registry(Protocol):
+    """Which model versions exist, and which answer what."""
+
+    def register(self, manifest: Manifest, digest: str, path: Path) -> ModelVersion:
+        """Enter a version; the same digest again returns the one that exists, at its new path."""
+
+    def route(self, task: Task, language: Language, version: ModelVersion) -> None:
+        """Let `version` answer jobs of this task and language that name no model."""
+
+    def versions(self) -> Sequence[ModelVersion]:
+        """All versions, by name and number."""
+
+    def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
+        """The version that answers by default."""
+
+
+class HandOver(Protocol):
+    """The dispatcher's way to the workers: fast, and allowed to lose what it carries."""
+
+    dispatcher_id: str
+    """Whom completions are addressed to."""
+
+    async def workers(self) -> Sequence[WorkerState]:
+        """Workers whose heartbeat is fresh."""
+
+    async def submit(self, worker: WorkerState, batch: Batch) -> None:
+        """Send the batch to this worker's queue."""
+
+    async def completions(self, timeout_s: float) -> Sequence[Completion]:
+        """Wait for completions addressed to this dispatcher; empty after `timeout_s`."""
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+class Bus(Protocol):
+    """The worker's way back to the dispatchers."""
+
+    def announce(self, state: WorkerState) -> None:
+        """Heartbeat: valid for five intervals."""
+
+    def withdraw(self, worker_id: str) -> None:
+        """Leave at once, so that nothing more is sent."""
+
+    def complete(self, reply_to: str, completion: Completion) -> None:
+        """Report a batch to the dispatcher that sent it."""
+
+
+class LogWriter(Protocol):
+    """A producer's way into the log."""
+
+    def append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
+        """Write `(key, value)` records durably; returns when the log has them all."""
+
+    def close(self) -> None:
+        """Give back connections."""

@@ -1,0 +1,170 @@
+"""Reading results back: what `textmill results` shows. Pure SQL, bound parameters.
+
+Lists are newest first. They are paged by key, not by number: the place after a row stays the place
+after that row, however many rows arrive meanwhile.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Engine, Row, Select, select, tuple_
+
+from schemas.prediction import Prediction
+from schemas.record import Terminal
+from schemas.tables import ending, model_version, result
+from schemas.task import Task
+from workers.sql.transaction import reading
+
+
+class FoundAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer and what made it."""
+
+    tenant: str
+    job_id: str
+    task: Task
+    run: int
+    lang: str
+    model: str
+    version: int
+    prediction: Prediction
+    created_at: datetime
+    latency_ms: int
+    """From the record's entry into the log to its row."""
+    bulk_id: str | None
+    metadata: dict[str, Any]
+
+    @property
+    def place(self) -> "Place":
+        """Where a list goes on after this row."""
+        return Place(self.created_at, self.tenant, self.job_id, self.run)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place in a list of answers of one task."""
+
+    created_at: datetime
+    tenant: str
+    job_id: str
+    run: int
+
+
+class FoundEnding(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of a job that ended without a result of its own."""
+
+    tenant: str | None
+    job_id: str | None
+    task: Task | None
+    state: Terminal
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    created_at: datetime
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which answers to list; None does not restrict."""
+
+    task: Task
+    since: datetime | None = None
+    tenant: str | None = None
+    label: str | None = None
+    lang: str | None = None
+    model: str | None = None
+    version: int | None = None
+    bulk_id: str | None = None
+
+
+def find_job(
+    engine: Engine, job_id: str, tenant: str | None = None
+) -> tuple[Sequence[FoundAnswer], Sequence[FoundEnding]]:
+    """All answers to a job, by tenant, task and run, and its records that ended without one.
+
+    `tenant` None: of every tenant.
+    """
+    answers = _ANSWERS.where(result.c.job_id == job_id)
+    endings = select(ending).where(ending.c.job_id == job_id)
+    if tenant is not None:
+        answers = answers.where(result.c.tenant == tenant)
+        endings = endings.where(ending.c.tenant == tenant)
+    answers = answers.order_by(result.c.tenant, result.c.task, result.c.run)
+    endings = endings.order_by(ending.c.created_at, ending.c.topic, ending.c.record_offset)
+    with reading(engine) as connection:
+        return (
+            [_answer(row) for row in connection.execute(answers)],
+            [_ending(row) for row in connection.execute(endings)],
+        )
+
+
+def list_answers(
+    engine: Engine, wanted: Wanted, limit: int, after: Place | None = None
+) -> Sequence[FoundAnswer]:
+    """At most `limit` answers, newest first, beginning after the place `after`."""
+    with reading(engine) as connection:
+        return [_answer(row) for row in connection.execute(_page(wanted, limit, after))]
+
+
+_ANSWERS = select(
+    result, model_version.c.model.label("model"), model_version.c.version.label("version")
+).join(model_version)
+_PLACE = result.c.created_at, result.c.tenant, result.c.job_id, result.c.run
+
+
+def _page(wanted: Wanted, limit: int, after: Place | None) -> Select[Any]:
+    page = _ANSWERS.where(*_conditions(wanted))
+    if after is not None:
+        place = after.created_at, after.tenant, after.job_id, after.run
+        page = page.where(result.c.created_at <= after.created_at, tuple_(*_PLACE) < place)
+    return page.order_by(*(column.desc() for column in _PLACE)).limit(limit)
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    equal = {
+        result.c.task: wanted.task.value,
+        result.c.tenant: wanted.tenant,
+        result.c.label: wanted.label,
+        result.c.lang: wanted.lang,
+        result.c.bulk_id: wanted.bulk_id,
+        model_version.c.model: wanted.model,
+        model_version.c.version: wanted.version,
+    }
+    conditions = [column == value for column, value in equal.items() if value is not None]
+    if wanted.since is not None:
+        conditions.append(result.c.created_at >= wanted.since)
+    return conditions
+
+
+def _answer(row: Row[Any]) -> FoundAnswer:
+    said = {"label": row.label, "score": row.score, "summary": row.summary, **row.output}
+    return FoundAnswer(
+        tenant=row.tenant,
+        job_id=row.job_id,
+        task=Task(row.task),
+        run=row.run,
+        lang=row.lang,
+        model=row.model,
+        version=row.version,
+        prediction=msgspec.convert(said, Prediction),
+        created_at=row.created_at,
+        latency_ms=row.latency_ms,
+        bulk_id=row.bulk_id,
+        metadata=row.metadata,
+    )
+
+
+def _ending(row: Row[Any]) -> FoundEnding:
+    return FoundEnding(
+        tenant=row.tenant,
+        job_id=row.job_id,
+        task=None if row.task is None else Task(row.task),
+        state=Terminal(row.state),
+        reason=row.reason,
+        detail=row.detail,
+        topic=row.topic,
+        partition=row.partition,
+        offset=row.record_offset,
+        created_at=row.created_at,
+    )

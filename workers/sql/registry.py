@@ -1,0 +1,171 @@
+"""The Registry port: which model versions exist, and which answers what by default.
+
+A version is *live* while a route leads to it. Its files may move: the path under which they were
+last registered stands, since the digest guards what is in them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, exists, func, select, update
+
+from schemas.errors import UsageError
+from schemas.model_version import Language, Manifest
+from schemas.tables import model, model_version, route
+from schemas.task import Task
+from workers.ports import ModelVersion
+from workers.sql.statement import statement
+from workers.sql.transaction import reading, retried, written
+
+versions = model_version.c
+
+INSERT_MODEL = statement(
+    "INSERT INTO model (name, task) VALUES (:name, :task) ON CONFLICT DO NOTHING", model
+)
+INSERT_VERSION = statement(
+    """
+    INSERT INTO model_version (model, version, digest, state, manifest, path, created_at)
+    VALUES (:model, :version, :digest, 'registered', :manifest, :path, :created_at)
+    ON CONFLICT DO NOTHING
+    """,
+    model_version,
+)
+SET_ROUTE = statement(
+    """
+    INSERT INTO route (task, lang, model_version_id, updated_at)
+    VALUES (:task, :lang, :model_version_id, :updated_at)
+    ON CONFLICT (task, lang) DO UPDATE
+    SET model_version_id = excluded.model_version_id, updated_at = excluded.updated_at
+    """,
+    route,
+)
+ALL_VERSIONS = (
+    select(model_version, model.c.task).join(model).order_by(versions.model, versions.version)
+)
+
+
+class SqlRegistry:
+    """Model versions and routes in SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def register(self, manifest: Manifest, digest: str, path: Path) -> ModelVersion:
+        """See `workers.ports.Registry`.
+
+        Raises:
+            UsageError: a model of this name answers another task.
+        """
+        return written(self._engine, lambda c: _register(c, manifest, digest, path))
+
+    def route(self, task: Task, language: Language, version: ModelVersion) -> None:
+        """See `workers.ports.Registry`.
+
+        Raises:
+            UsageError: the version answers another task, or not this language.
+        """
+        _check_route(task, language, version)
+        written(self._engine, lambda c: _route(c, task, language, version.version_id))
+
+    def versions(self) -> Sequence[ModelVersion]:
+        """See `workers.ports.Registry`."""
+
+        def read() -> Sequence[ModelVersion]:
+            with reading(self._engine) as connection:
+                return [_version(row) for row in connection.execute(ALL_VERSIONS)]
+
+        return retried(read)
+
+    def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
+        """See `workers.ports.Registry`."""
+
+        def read() -> Mapping[tuple[Task, Language], ModelVersion]:
+            with reading(self._engine) as connection:
+                rows = connection.execute(
+                    ALL_VERSIONS.add_columns(route.c.task.label("routed"), route.c.lang).join(route)
+                ).all()
+            return {(Task(row.routed), row.lang): _version(row) for row in rows}
+
+        return retried(read)
+
+
+def _register(connection: Connection, manifest: Manifest, digest: str, path: Path) -> ModelVersion:
+    _lock_model(connection, manifest.name, manifest.task)
+    if (known := _moved(connection, digest, path)) is not None:
+        return known
+    newest = select(func.max(versions.version)).where(versions.model == manifest.name)
+    values = {
+        "model": manifest.name,
+        "version": (connection.execute(newest).scalar() or 0) + 1,
+        "digest": digest,
+        "manifest": msgspec.to_builtins(manifest),
+        "path": str(path),
+        "created_at": datetime.now(UTC),
+    }
+    connection.execute(INSERT_VERSION, values)
+    registered = _moved(connection, digest, path)
+    assert registered is not None
+    return registered
+
+
+def _lock_model(connection: Connection, name: str, task: Task) -> None:
+    """Enter the model if it is new; only one at a time numbers its versions."""
+    connection.execute(INSERT_MODEL, {"name": name, "task": task.value})
+    known = connection.execute(
+        select(model.c.task).where(model.c.name == name).with_for_update()
+    ).scalar_one()
+    if known != task:
+        raise UsageError(f"the model {name} answers {known}, not {task}: choose another name")
+
+
+def _moved(connection: Connection, digest: str, path: Path) -> ModelVersion | None:
+    """The version with this digest, its files now at `path`."""
+    connection.execute(
+        update(model_version)
+        .where(versions.digest == digest, versions.path != str(path))
+        .values(path=str(path))
+    )
+    row = connection.execute(ALL_VERSIONS.where(versions.digest == digest)).one_or_none()
+    return None if row is None else _version(row)
+
+
+def _check_route(task: Task, language: Language, version: ModelVersion) -> None:
+    named = f"{version.name}@{version.version}"
+    if version.task != task:
+        raise UsageError(f"{named} answers {version.task}, not {task}")
+    if language not in version.languages:
+        raise UsageError(f"{named} reads {', '.join(version.languages)}, not {language}")
+
+
+def _route(connection: Connection, task: Task, language: Language, version_id: int) -> None:
+    connection.execute(
+        SET_ROUTE,
+        {
+            "task": task.value,
+            "lang": language,
+            "model_version_id": version_id,
+            "updated_at": datetime.now(UTC),
+        },
+    )
+    routed = exists().where(route.c.model_version_id == versions.id)
+    for state, was, condition in (("live", "registered", routed), ("registered", "live", ~routed)):
+        connection.execute(
+            update(model_version).where(versions.state == was, condition).values(state=state)
+        )
+
+
+def _version(row: Row[Any]) -> ModelVersion:
+    manifest: dict[str, Any] = row.manifest
+    return ModelVersion(
+        version_id=row.id,
+        name=row.model,
+        version=row.version,
+        task=Task(row.task),
+        languages=tuple(manifest["languages"]),
+        digest=row.digest,
+        path=Path(row.path),
+        state=row.state,
+    )

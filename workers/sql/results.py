@@ -1,0 +1,114 @@
+"""The Results port: answers and endings of a batch, in one transaction.
+
+    fence → insert what is new → explain the rest → insert endings
+
+Repeating it changes nothing. When the database refuses a value, the transaction is run once more,
+inserting by halves until the row is alone; that row ends as QUARANTINED, its neighbours are kept.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from schemas.batch import Batch
+from schemas.record import Ending, Partition
+from schemas.task import Task
+from workers.ports import Answer, Recorded
+from workers.sql.endings import insert_endings
+from workers.sql.errors import UnstorableError
+from workers.sql.fence import current_epochs, key
+from workers.sql.insert import insert_by_halves, insert_results
+from workers.sql.outcome import Record, explain, record_of, unstorable
+from workers.sql.row import Shared, order, shared_of, storable
+from workers.sql.transaction import written
+
+
+class _Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be kept."""
+
+    task: Task
+    answers: Sequence[Answer]
+    endings: Sequence[Ending]
+    shared: Shared
+
+    def claims(self) -> set[tuple[Partition, int]]:
+        """The partitions all this came from, and the epochs under which it was made."""
+        answers = {(answer.item.partition, answer.item.epoch) for answer in self.answers}
+        return answers | {(ending.partition, ending.epoch) for ending in self.endings}
+
+    def records(self) -> list[Record]:
+        """The records all this is about."""
+        answers = [record_of(answer.item) for answer in self.answers]
+        return answers + [(ending.partition, ending.offset) for ending in self.endings]
+
+    def of(self, claims: set[tuple[Partition, int]]) -> "_Work":
+        """The part that was made under these claims."""
+        return msgspec.structs.replace(
+            self,
+            answers=[a for a in self.answers if (a.item.partition, a.item.epoch) in claims],
+            endings=[e for e in self.endings if (e.partition, e.epoch) in claims],
+        )
+
+
+class SqlResults:
+    """The worker's side of the store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(
+        self,
+        batch: Batch,
+        answers: Sequence[Answer],
+        endings: Sequence[Ending],
+        compute_s: float,
+    ) -> Recorded:
+        """See `workers.ports.Results`."""
+        refused = [answer.item for answer in answers if not storable(answer.prediction)]
+        work = _Work(
+            task=batch.task,
+            answers=sorted((a for a in answers if storable(a.prediction)), key=order),
+            endings=[*endings, *map(unstorable, refused)],
+            shared=shared_of(batch, len(answers), compute_s, datetime.now(UTC)),
+        )
+        try:
+            return written(self._engine, partial(_record, work=work, isolating=False))
+        except UnstorableError:
+            return written(self._engine, partial(_record, work=work, isolating=True))
+
+
+def _record(connection: Connection, *, work: _Work, isolating: bool) -> Recorded:
+    claims = work.claims()
+    epochs = current_epochs(
+        connection,
+        [partition for partition, _ in claims],
+        exclusive=isolating or bool(work.endings),
+    )
+    stale = {claim for claim in claims if epochs.get(key(claim[0])) != claim[1]}
+    ours = work.of(claims - stale) if stale else work
+    settled, more = _keep(connection, ours, isolating=isolating)
+    endings = [*ours.endings, *more]
+    insert_endings(connection, endings, work.shared.created_at)
+    settled += [(ending.partition, ending.offset) for ending in endings]
+    return Recorded(settled=tuple(dict.fromkeys(settled)), fenced=tuple(work.of(stale).records()))
+
+
+def _keep(
+    connection: Connection, work: _Work, *, isolating: bool
+) -> tuple[list[Record], list[Ending]]:
+    """Insert the answers that are new; the records settled by that, and endings for others."""
+    refused: list[Answer] = []
+    if isolating:
+        new, refused = insert_by_halves(connection, work.answers, work.shared)
+    else:
+        new = insert_results(connection, work.answers, work.shared)
+    set_aside = {id(answer) for answer in refused}
+    taken = [answer for answer in work.answers if id(answer) not in set_aside]
+    endings = [unstorable(answer.item) for answer in refused]
+    if new == len(taken):
+        return [record_of(answer.item) for answer in taken], endings
+    settled, repetitions = explain(connection, work.task, taken)
+    return list(settled), endings + repetitions

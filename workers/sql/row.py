@@ -1,0 +1,121 @@
+"""An answer becomes a row of `result`. Pure: no database in sight.
+
+What no database should take is found here, before any is asked: a number that is not finite would
+silently become NULL, and NUL ends a text early in one database and is an error in the other.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from schemas import wire
+from schemas.batch import Batch
+from schemas.prediction import Prediction, Span
+from workers.ports import Answer
+
+DAY_S = 24 * 60 * 60
+
+
+class Output(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of a prediction has no column of its own."""
+
+    tokens: int
+    scores: Mapping[str, float] = {}
+    spans: tuple[Span, ...] | None = None
+    truncated: bool = False
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What differs between the rows of a batch. The fields are columns, in this order."""
+
+    tenant: str
+    job_id: str
+    run: int
+    topic_id: str
+    partition: int
+    record_offset: int
+    topic: str
+    lang: str
+    label: str | None
+    score: float | None
+    summary: str | None
+    payload_digest: bytes
+    bulk_id: str | None
+    latency_ms: int
+    output: Output
+    metadata: dict[str, Any]
+    published_at: float
+    """Seconds since 1970."""
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows of a batch have in common. The fields are columns."""
+
+    task: str
+    model_version_id: int
+    batch_id: str
+    attempt: int
+    created_at: datetime
+    compute_ms: float
+
+
+def order(answer: Answer) -> tuple[str, str, int, int]:
+    """Rows are inserted in this order everywhere, so that two writers never wait in a ring."""
+    item = answer.item
+    return item.job.tenant, item.job.job_id, item.run, item.offset
+
+
+def row_of(answer: Answer, now: float) -> Row:
+    """The row of one answer; `now` in seconds since 1970."""
+    item, prediction = answer.item, answer.prediction
+    job, partition = item.job, item.partition
+    published_at = _plausible(item.published_at, now)
+    return Row(
+        job.tenant,
+        job.job_id,
+        item.run,
+        partition.topic_id,
+        partition.number,
+        item.offset,
+        partition.topic,
+        item.lang,
+        prediction.label,
+        prediction.score,
+        prediction.summary,
+        wire.payload_digest(job),
+        job.bulk_id,
+        max(0, round((now - published_at) * 1000)),
+        Output(prediction.tokens, prediction.scores, prediction.spans, prediction.truncated),
+        job.metadata,
+        published_at,
+    )
+
+
+def _plausible(moment: float, now: float) -> float:
+    """Producers date their records and may say anything; a job is not lost for that."""
+    return moment if 0 <= moment <= now + DAY_S else now
+
+
+def shared_of(batch: Batch, answers: int, compute_s: float, now: datetime) -> Shared:
+    """The columns that all rows of `batch` share; the time of computing is divided by head."""
+    return Shared(
+        task=batch.task.value,
+        model_version_id=batch.version_id,
+        batch_id=batch.batch_id,
+        attempt=batch.attempt,
+        created_at=now,
+        compute_ms=compute_s * 1000 / max(1, answers),
+    )
+
+
+def storable(prediction: Prediction) -> bool:
+    """Whether the prediction may go into a database at all."""
+    numbers = sum(prediction.scores.values(), prediction.score or 0.0)
+    words = [prediction.label or "", prediction.summary or ""]
+    if prediction.spans:
+        numbers += sum(span.score or 0.0 for span in prediction.spans)
+        words += [span.text for span in prediction.spans]
+    return isfinite(numbers) and not any("\0" in word for word in words)

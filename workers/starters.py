@@ -1,0 +1,62 @@
+"""Entering the shipped starter versions into the registry, at the first start.
+
+A starter answers by default only where nothing is routed yet, so that starting again never takes
+back what an operator has changed. One that is registered already is left as it is: its path may be
+that of another machine, and this one finds its own files by their digest (`find`). Where several
+starters could answer a task in a language, `DEFAULTS` says which does; the others answer jobs that
+name them.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from models import artifact
+from schemas.errors import ArtifactError
+from schemas.model_version import Language
+from schemas.task import Task
+from workers.ports import ModelVersion, Registry
+
+DEFAULTS: Mapping[tuple[Task, Language], str] = {
+    (Task.TAGGING, "zh"): "ner-zh",
+    (Task.TAGGING, "en"): "ner-en",
+}
+"""The starter that answers by default, for each pair that several starters could answer."""
+
+
+def directories() -> list[Path]:
+    """The shipped version directories, by name."""
+    shipped = Path(str(files("models"))) / "starter"
+    return sorted(path.parent for path in shipped.glob(f"*/{artifact.MANIFEST}"))
+
+
+def find(digest: str) -> Path | None:
+    """The shipped directory of this version; None where it is no starter, or not this release's."""
+    for path in directories():
+        with suppress(ArtifactError):
+            if artifact.digest(artifact.read_manifest(path)) == digest:
+                return path
+    return None
+
+
+def enroll(registry: Registry) -> list[ModelVersion]:
+    """Register every starter version and route what has no route; safe to repeat.
+
+    Raises:
+        ArtifactError: a shipped file is damaged: install again.
+    """
+    known = {version.digest: version for version in registry.versions()}
+    return [_enroll(registry, known, path) for path in directories()]
+
+
+def _enroll(registry: Registry, known: Mapping[str, ModelVersion], path: Path) -> ModelVersion:
+    manifest = artifact.verify(path)
+    digest = artifact.digest(manifest)
+    version = known.get(digest) or registry.register(manifest, digest, path)
+    routes = registry.routes()
+    for language in manifest.languages:
+        pair = manifest.task, language
+        if pair not in routes and DEFAULTS.get(pair, manifest.name) == manifest.name:
+            registry.route(manifest.task, language, version)
+    return version

@@ -1,0 +1,139 @@
+"""A worker: batches in, rows and reports out, on whatever device its process was given.
+
+    run_batch     decode -> model of the pinned version -> answer       the reader's thread
+    Persister     one SQL transaction -> completion                     a second thread
+    Heart         "I live, I run this batch, I write that one"          a third
+
+So the next batch is computed while the last one is written. A worker keeps no promise beyond the
+process: what it loses, the dispatcher sends again. No text and no answer is ever logged.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from schemas.batch import Batch, WorkerState, decode_batch
+from schemas.errors import ArtifactError, UnavailableError
+from workers.failure import kind
+from workers.heart import Heart, Pulse, no_pulse
+from workers.inference import ModelFailedError, answer
+from workers.late_loading import RETRY_S, LateLoading
+from workers.loaded_models import LoadedModels
+from workers.persister import Persister, Work
+from workers.ports import Bus, Results
+
+_log = logging.getLogger(__name__)
+_BROKEN_AFTER = 3
+"""Batches in a row that no model could answer; the device must be taken for broken then."""
+
+
+class Worker:
+    """Answers batches of any task with the versions that they name."""
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        queue: str,
+        device: str,
+        heartbeat_s: float,
+        models: LoadedModels,
+        results: Results,
+        bus: Bus,
+        pulse: Pulse = no_pulse,
+        on_broken: Callable[[], None] = lambda: None,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        """Nothing runs before `start`.
+
+        Args:
+            worker_id: unique among all workers.
+            queue: the queue that `run_batch` is fed from.
+            device: `cpu`, `cpu:0-3` or `gpu:0`, for people.
+            heartbeat_s: seconds between announcements.
+            models: where versions are loaded.
+            results: the store.
+            bus: the way to the dispatchers.
+            pulse: told at each beat since when a batch runs.
+            on_broken: called when batch after batch fails on the model's own samples.
+            retry_s: seconds between two tries to load a routed version that is missing.
+        """
+        self.worker_id = worker_id
+        self.queue = queue
+        self._models = models
+        self._late = LateLoading(models, retry_s)
+        self._on_broken = on_broken
+        self._broken = 0
+        self._draining = False
+        state = WorkerState(worker_id=worker_id, queue=queue, device=device, pid=os.getpid())
+        self._heart = Heart(bus, state, lambda: models.versions, heartbeat_s, pulse)
+        self._persister = Persister(worker_id, results, bus, self._heart.reported)
+
+    def load(self) -> None:
+        """Load and warm the routed versions.
+
+        Raises:
+            NothingLoadedError: there are some, and none can be loaded.
+            UnavailableError: the registry does not answer.
+        """
+        self._models.load_routed()
+
+    def start(self) -> None:
+        """Announce the worker; batches may come from now on."""
+        self._persister.start()
+        self._heart.start()
+        self._late.start()
+
+    def run_batch(self, message: bytes) -> None:
+        """Answer one batch and hand it on to be written. Never raises."""
+        if self._draining or not message:
+            return
+        try:
+            batch = decode_batch(message)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            _log.error("Refused a message of %d bytes that is no batch.", len(message))
+            return
+        self._heart.begin(batch.batch_id)
+        work = self._work(batch)
+        self._heart.computed(batch.batch_id)
+        self._persister.put(work)
+
+    def drain(self) -> None:
+        """Take no more batches. Call `finish` when the one in hand has returned."""
+        self._draining = True
+
+    def finish(self) -> None:
+        """Write and report what is done, then withdraw."""
+        self._draining = True
+        self._late.stop()
+        self._persister.finish()
+        self._heart.stop()
+
+    def _work(self, batch: Batch) -> Work:
+        try:
+            model = self._models.get(batch.version_id, batch.digest)
+            started = time.perf_counter()
+            answers, endings = answer(batch, model, datetime.now(UTC))
+        except UnavailableError as error:
+            return Work(batch=batch, failure=("store_unavailable", str(error)))
+        except (ArtifactError, ModelFailedError) as error:
+            return self._unanswerable(batch, error)
+        except Exception as error:  # the edge of a batch: one that fails must not end the worker
+            _log.error("Batch %s failed: %s.", batch.batch_id, kind(error))
+            return Work(batch=batch, failure=("worker_error", type(error).__name__))
+        self._broken = 0
+        compute_s = time.perf_counter() - started
+        return Work(batch=batch, answers=answers, endings=endings, compute_s=compute_s)
+
+    def _unanswerable(self, batch: Batch, error: ArtifactError | ModelFailedError) -> Work:
+        _log.error("Batch %s: version %d: %s", batch.batch_id, batch.version_id, error)
+        if isinstance(error, ModelFailedError):
+            self._models.forget(batch.version_id)
+            self._broken += 1
+            if self._broken >= _BROKEN_AFTER:
+                self._on_broken()
+        return Work(batch=batch, failure=("model_unavailable", str(error)))

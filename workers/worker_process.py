@@ -1,0 +1,151 @@
+"""A worker's own process: one device, TensorFlow, Celery, the store.
+
+    python -m workers.worker_process --device gpu:0 [--pulse FILE]
+
+Started by `workers.supervisor`, which has set what this device needs. The main thread only waits
+for signals; models are loaded and batches run in another, so that a long load never makes the
+process deaf. SIGTERM or SIGINT: finish the batch in hand and its rows, withdraw, end with 0.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from schemas.errors import SettingsError, TextmillError, UsageError
+from schemas.settings import Settings, load, variable_of
+from workers import starters
+from workers.assembly import Store, process_name
+from workers.handover.naming import queue_of
+from workers.handover.redis_bus import RedisBus
+from workers.handover.station import Station
+from workers.heart import Pulse, no_pulse
+from workers.loaded_models import LoadedModels, NothingLoadedError
+from workers.logs import speak
+from workers.pulse import PulseFile
+from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE
+from workers.worker import Worker
+
+_log = logging.getLogger("workers.worker_process")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_LOOK_S = 0.5
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Work until a signal; exit codes are those of `workers.supervised`."""
+    parser = argparse.ArgumentParser(prog="workers.worker_process")
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--pulse", type=Path)
+    chosen = parser.parse_args(arguments)
+    speak()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # for every thread; `_wait` takes them
+    sys.exit(_ended(chosen.device, chosen.pulse))
+
+
+def _ended(device: str, pulse: Path | None) -> int:
+    try:
+        return WorkerProcess(load(), device, PulseFile(pulse) if pulse else no_pulse).run()
+    except TextmillError as error:
+        print(f"textmill: {error}", file=sys.stderr)
+        return _exit_code(error)
+    except BaseException:  # Python's own code for it is 1: a service that is away
+        traceback.print_exc()
+        return EXIT_BROKEN
+
+
+def _exit_code(error: TextmillError) -> int:
+    if isinstance(error, NothingLoadedError):
+        return EXIT_BROKEN
+    return EXIT_USAGE if isinstance(error, UsageError) else EXIT_UNAVAILABLE
+
+
+class WorkerProcess:
+    """Loads, works, and leaves when told."""
+
+    def __init__(self, settings: Settings, device: str, pulse: Pulse) -> None:
+        self._settings = settings
+        self._device = device
+        self._pulse = pulse
+        self._station: Station | None = None
+        self._broken = False
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="textmill-worker", daemon=True)
+
+    def run(self) -> int:
+        """Work until a signal; returns an exit code.
+
+        Raises:
+            TextmillError: the worker could not start.
+        """
+        self._thread.start()
+        while self._thread.is_alive():
+            if _told_to_leave() or self._broken:
+                self._leave()
+        if self._failure is not None:
+            raise self._failure
+        return EXIT_BROKEN if self._broken else 0
+
+    def _leave(self) -> None:
+        if self._station is None:  # still loading: nothing is in hand
+            os._exit(0)
+        self._station.stop()
+
+    def _work(self) -> None:
+        try:
+            self._answer()
+        except BaseException as error:  # told by the main thread
+            self._failure = error
+
+    def _answer(self) -> None:
+        bus = RedisBus(self._redis_url(), self._settings.worker.heartbeat_s)
+        bus.ping()
+        with Store(self._settings) as store:
+            starters.enroll(store.registry)
+            worker = self._worker(store, bus)
+            worker.load()
+            self._station = Station(self._redis_url(), worker)
+            self._station.run(lambda: _log.info("%s takes batches", worker.worker_id))
+        bus.close()
+
+    def _worker(self, store: Store, bus: RedisBus) -> Worker:
+        from workers.model_loading import load as load_model  # imports TensorFlow
+
+        worker_id = process_name(self._device.replace(":", ""))
+        return Worker(
+            worker_id=worker_id,
+            queue=queue_of(worker_id),
+            device=self._device,
+            heartbeat_s=self._settings.worker.heartbeat_s,
+            models=LoadedModels(store.registry, load_model),
+            results=store.results,
+            bus=bus,
+            pulse=self._pulse,
+            on_broken=self._break,
+        )
+
+    def _break(self) -> None:
+        self._broken = True
+
+    def _redis_url(self) -> str:
+        if not self._settings.redis.url:
+            raise SettingsError(
+                f"A worker of its own needs {variable_of('redis.url')}; "
+                "`textmill serve` works without."
+            )
+        return self._settings.redis.url
+
+
+def _told_to_leave() -> bool:
+    """Wait for a signal for a moment. A process that was stopped and goes on again may be given a
+    `siginfo` of no signal, since CPython does not look why its wait was interrupted."""
+    info = signal.sigtimedwait(_SIGNALS, _LOOK_S)
+    return info is not None and info.si_signo in _SIGNALS
+
+
+if __name__ == "__main__":
+    main()
