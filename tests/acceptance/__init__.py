@@ -1,0 +1,1 @@
+"""The real commands in subprocesses, killed and misused, and judged from outside by SQL."""

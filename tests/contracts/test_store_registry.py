@@ -1,0 +1,100 @@
+"""What the Registry port promises, on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import UsageError
+from schemas.task import Task
+from tests.contracts.store_fixtures import store_url, world
+from tests.contracts.store_world import World, manifest
+
+__all__ = ["store_url", "world"]
+
+
+def digest(number: int) -> str:
+    """Of a version that is no other."""
+    return f"{number:064x}"
+
+
+def test_versions_are_numbered_by_name(world: World) -> None:
+    second = world.registry.register(manifest(), digest(2), Path("/m/2"))
+    other = world.registry.register(manifest("other"), digest(3), Path("/m/3"))
+
+    assert (second.version, other.version) == (2, 1)
+    assert [(v.name, v.version) for v in world.registry.versions()] == [
+        ("mood", 1),
+        ("mood", 2),
+        ("other", 1),
+    ]
+
+
+def test_a_version_comes_back_as_it_was_registered(world: World) -> None:
+    (version,) = world.registry.versions()
+
+    assert version == world.version
+    assert version.task is Task.SENTIMENT
+    assert version.languages == ("zh", "en")
+    assert (version.digest, version.path, version.state) == ("a" * 64, Path("/m/1"), "registered")
+
+
+def test_the_same_digest_is_the_same_version(world: World) -> None:
+    again = world.registry.register(manifest(), "a" * 64, Path("/m/1"))
+
+    assert again == world.version
+    assert len(world.registry.versions()) == 1
+
+
+def test_files_may_move(world: World) -> None:
+    moved = world.registry.register(manifest(), "a" * 64, Path("/elsewhere"))
+
+    assert (moved.version_id, moved.path) == (world.version.version_id, Path("/elsewhere"))
+    assert world.registry.versions() == [moved]
+
+
+def test_a_model_answers_one_task(world: World) -> None:
+    with pytest.raises(UsageError, match="mood answers sentiment, not tagging"):
+        world.registry.register(manifest(task=Task.TAGGING), digest(2), Path("/m"))
+
+
+def test_many_register_at_once(world: World) -> None:
+    def register(number: int) -> int:
+        return world.registry.register(manifest(), digest(number // 2), Path("/m")).version
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(register, range(16)))
+
+    assert sorted(numbers) == sorted([*range(2, 10)] * 2)
+
+
+def test_routes_say_who_answers(world: World) -> None:
+    new = world.registry.register(manifest(), digest(2), Path("/m/2"))
+    world.registry.route(Task.SENTIMENT, "en", world.version)
+    world.registry.route(Task.SENTIMENT, "zh", world.version)
+    world.registry.route(Task.SENTIMENT, "en", new)
+
+    routed = world.registry.routes()
+
+    assert {key: version.version for key, version in routed.items()} == {
+        (Task.SENTIMENT, "en"): 2,
+        (Task.SENTIMENT, "zh"): 1,
+    }
+
+
+def test_a_version_is_live_while_a_route_leads_to_it(world: World) -> None:
+    new = world.registry.register(manifest(), digest(2), Path("/m/2"))
+
+    world.registry.route(Task.SENTIMENT, "en", world.version)
+    before = [version.state for version in world.registry.versions()]
+    world.registry.route(Task.SENTIMENT, "en", new)
+
+    assert before == ["live", "registered"]
+    assert [version.state for version in world.registry.versions()] == ["registered", "live"]
+
+
+def test_a_route_must_fit(world: World) -> None:
+    with pytest.raises(UsageError, match="mood@1 answers sentiment, not tagging"):
+        world.registry.route(Task.TAGGING, "en", world.version)
+    with pytest.raises(UsageError, match="mood@1 reads zh, en, not fr"):
+        world.registry.route(Task.SENTIMENT, "fr", world.version)  # type: ignore[arg-type]

@@ -1,0 +1,45 @@
+"""First vectors from raw text: like company, like vectors."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import catalog
+from models.encoders.recurrent import RecurrentConfig
+from models.heads.tagging import TaggingConfig
+from models.text.features import FeatureConfig
+from models.text.words import WordTokenizer
+from models.training import raw_text
+from schemas.errors import DataError
+
+
+def test_tokens_in_like_company_have_like_vectors(tmp_path: Path) -> None:
+    texts = ["我在北方吃饭", "他在南方吃饭", "我看书", "他看报", "好"] * 5
+    rows = [json.dumps({"text": text}) for text in texts[:12]]
+    rows += [json.dumps({"tokens": list(text), "lang": "zh"}) for text in texts[12:]]
+    rows.append(json.dumps({"text": "北 南", "lang": "en"}))
+    (tmp_path / "raw.jsonl").write_text("\n".join(rows))
+    read = list(raw_text.read([tmp_path / "raw.jsonl"], "zh"))
+    assert read == texts
+    tokenizer = WordTokenizer.fit([list(text) for text in texts], "character", 100)
+    encoder = RecurrentConfig(
+        embedding=6, units=3, features=FeatureConfig(pairs=True, buckets=50, embedding=4)
+    )
+    network = catalog.build(
+        catalog.Architecture(
+            vocabulary=tokenizer.size, classes=2, encoder=encoder, head=TaggingConfig()
+        )
+    )
+    raw_text.start(network, encoder, tokenizer, iter(read))
+    vectors = network.get_layer("tokens").get_weights()[0]
+    north, south, eat = (vectors[tokenizer.id(token)] for token in "北南吃")
+    assert np.linalg.norm(north - south) < np.linalg.norm(north - eat) / 2
+    assert np.abs(network.get_layer("features").get_weights()[0]).max() > 0
+
+
+def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "raw.jsonl").write_text('{"text": "a"}\n{oops\n')
+    with pytest.raises(DataError, match="line 2"):
+        list(raw_text.read([tmp_path / "raw.jsonl"], "en"))

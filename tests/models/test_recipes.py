@@ -1,0 +1,49 @@
+"""Recipes: every shipped one is accepted, an unknown key is not."""
+
+from pathlib import Path
+
+import pytest
+
+from models.training.config import Config, load
+from models.training.starters import STARTERS, Starter
+from schemas.errors import SettingsError
+from schemas.task import Task
+
+RECIPES = Path(__file__).parents[2] / "models" / "recipes"
+
+
+@pytest.mark.parametrize("starter", STARTERS, ids=lambda starter: starter.name)
+def test_a_shipped_recipe_names_its_source_and_licence(starter: Starter) -> None:
+    data = load(RECIPES / f"{starter.name}.toml", starter.task).data
+    assert "unknown" not in (data.licence, data.source)
+    assert data.citation
+
+
+def test_no_recipe_means_the_defaults() -> None:
+    encoder = load(None).encoder
+    assert load(None) == Config()
+    assert (encoder.embedding, encoder.widths, encoder.filters) == (128, (3, 4, 5), 128)
+    assert (encoder.dropout, encoder.length) == (0.5, 200)
+
+
+def test_a_recipe_of_another_task_is_refused() -> None:
+    assert load(None, Task.TAGGING).encoder.length == 512
+    for name, task in (("ner-zh", Task.SENTIMENT), ("topic-zh", Task.TAGGING)):
+        with pytest.raises(SettingsError, match="does not answer"):
+            load(RECIPES / f"{name}.toml", task)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[fit]\nepoch = 3", "epoch"),
+        ("[fits]", "fits"),
+        ('[fit]\nepochs = "3"', "int"),
+        ('[encoder]\ntype = "rnn"', "rnn"),
+        ("[fit", "TOML|wrong"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        load(tmp_path / "r.toml")

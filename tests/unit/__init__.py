@@ -1,0 +1,1 @@
+"""Pure parts, each alone; nothing here needs a server, a model or a clock."""

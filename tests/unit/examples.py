@@ -1,0 +1,92 @@
+"""Partitions, versions, records and deliveries to write situations with; every field has a use."""
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from schemas.batch import BatchItem, WorkerState
+from schemas.job import Job
+from schemas.record import Partition, Record
+from schemas.task import Task
+from schemas.topics import bulk, interactive
+from workers.core.delivery import Delivery
+from workers.core.flights import Flight
+from workers.ports import ModelVersion
+
+TOPIC_ID = "0" * 32
+_numbers = count()
+
+
+def partition(number: int = 0, task: Task = Task.SENTIMENT, *, is_bulk: bool = False) -> Partition:
+    topic = bulk(task) if is_bulk else interactive(task)
+    return Partition(TOPIC_ID, number, topic)
+
+
+def version(version_id: int = 1, **changes: Any) -> ModelVersion:
+    fields: dict[str, Any] = {
+        "version_id": version_id,
+        "name": "mood",
+        "version": version_id,
+        "task": Task.SENTIMENT,
+        "languages": ("zh", "en"),
+        "digest": f"digest-{version_id}",
+        "path": Path("mood"),
+        "state": "live",
+    }
+    return ModelVersion(**{**fields, **changes})
+
+
+def value(job_id: str = "job-1", text: str = "good", **fields: Any) -> bytes:
+    """A record's value, as a producer in any language would write it."""
+    return json.dumps({"job_id": job_id, "text": text, **fields}).encode()
+
+
+def record(offset: int = 0, content: bytes | None = None, at: Partition | None = None) -> Record:
+    content = value(f"job-{offset}") if content is None else content
+    return Record(at or partition(), offset, content, 0.0)
+
+
+def delivery(
+    offset: int | None = None,
+    *,
+    at: Partition | None = None,
+    epoch: int = 1,
+    text: str = "good",
+    of: ModelVersion | None = None,
+    padded: int = 16,
+    is_bulk: bool = False,
+    due_at: float = 0.0,
+    size: int = 100,
+) -> Delivery:
+    offset = next(_numbers) if offset is None else offset
+    job = Job(job_id=f"job-{offset}", text=text)
+    return Delivery(
+        item=BatchItem(at or partition(), offset, epoch, job, "en", 0, 0.0),
+        task=Task.SENTIMENT,
+        version=of or version(),
+        padded=padded,
+        size=size,
+        bulk=is_bulk,
+        due_at=due_at,
+    )
+
+
+def worker(worker_id: str = "w1", running: str | None = None) -> WorkerState:
+    return WorkerState(
+        worker_id=worker_id, queue=f"q.{worker_id}", device="cpu", pid=1, running=running
+    )
+
+
+def flight(
+    *deliveries: Delivery,
+    batch_id: str = "b1",
+    worker_id: str = "w1",
+    isolated: bool = False,
+    sent_at: float = 0.0,
+) -> Flight:
+    return Flight(batch_id, worker_id, deliveries, 1, isolated, sent_at)
+
+
+def key(delivery: Delivery) -> tuple[Partition, int]:
+    return delivery.item.partition, delivery.item.offset

@@ -1,0 +1,168 @@
+"""A batch through the three stages: every item its own answer, and one bad text harms no other."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas import wire
+from schemas.record import Terminal
+from tests.unit.worker_fakes import HashModel, batch, item, label_of
+from workers.inference import ModelFailedError, answer, isolate
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def answers_of(texts: list[str], model: HashModel | None = None) -> tuple[dict[int, str], Any]:
+    answers, endings = answer(
+        batch(*(item(n, text) for n, text in enumerate(texts))), model or HashModel(), NOW
+    )
+    return {one.item.offset: str(one.prediction.label) for one in answers}, endings
+
+
+def test_every_text_gets_its_own_answer() -> None:
+    chance = random.Random(1)
+    texts = ["字" * chance.choice([1, 3, 17, 60, 200, 700]) + str(n) for n in range(300)]
+    answers, endings = answers_of(texts)
+    assert answers == {n: label_of(text) for n, text in enumerate(texts)}
+    assert endings == []
+
+
+def test_texts_of_like_length_share_an_array() -> None:
+    model = HashModel()
+    answers_of(["a" * 14, "b" * 110] * 6, model)
+    assert [(texts, length) for texts, length, _ in model.shapes] == [(6, 16), (6, 128)]
+
+
+def test_the_answer_does_not_depend_on_the_company() -> None:
+    texts = [f"text {n} " * (n % 9 + 1) for n in range(64)]
+    together, _ = answers_of(texts)
+    alone = {n: answers_of([text])[0][0] for n, text in enumerate(texts)}
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    "word", ["unparsable", "featureless", "poison", "short", "infinite", "panic"]
+)
+@pytest.mark.parametrize("place", [0, 13, 39])
+def test_a_bad_text_is_quarantined_and_its_neighbours_are_answered(word: str, place: int) -> None:
+    texts = [f"text {n}" for n in range(40)]
+    texts[place] = f"a {word} text"
+    answers, (ending,) = answers_of(texts)
+    assert answers == {n: label_of(text) for n, text in enumerate(texts) if n != place}
+    assert (ending.state, ending.reason, ending.offset, ending.epoch) == (
+        Terminal.QUARANTINED,
+        "model_error",
+        place,
+        7,
+    )
+    assert wire.decode(ending.raw).text == texts[place]
+    assert (ending.tenant, ending.job_id) == ("default", f"job-{place}")
+    assert "text" not in ending.detail.replace("this text", "")
+
+
+def test_several_bad_texts_are_all_found() -> None:
+    texts = [f"text {n}" if n % 7 else f"poison {n}" for n in range(100)]
+    answers, endings = answers_of(texts)
+    assert sorted(ending.offset for ending in endings) == list(range(0, 100, 7))
+    assert len(answers) == 100 - len(endings)
+
+
+def test_a_batch_of_nothing_but_poison() -> None:
+    answers, endings = answers_of(["poison a", "poison b"])
+    assert answers == {}
+    assert [ending.state for ending in endings] == [Terminal.QUARANTINED] * 2
+
+
+def test_a_model_that_fails_its_own_samples_is_blamed_and_no_text() -> None:
+    model = HashModel()
+    model.broken = True
+    with pytest.raises(ModelFailedError):
+        answers_of(["innocent", "also innocent"], model)
+
+
+def test_exhausted_memory_halves_the_array() -> None:
+    model = HashModel()
+    texts = [f"large {n}" for n in range(20)]
+    answers, endings = answers_of(texts, model)
+    assert len(answers) == 20
+    assert endings == []
+    assert [texts for texts, _, _ in model.shapes] == [
+        20,
+        10,
+        5,
+        2,
+        3,
+        5,
+        2,
+        3,
+        10,
+        5,
+        2,
+        3,
+        5,
+        2,
+        3,
+    ]
+
+
+def test_an_item_without_memory_even_alone_is_neither_answered_nor_blamed() -> None:
+    answers, endings = answers_of(["fine", "greedy", "also fine"])
+    assert sorted(answers) == [0, 2]
+    assert endings == []
+
+
+def test_exhausted_memory_does_not_blame_the_model() -> None:
+    model = HashModel()
+    model.check_samples = lambda: pytest.fail("asked")  # type: ignore[method-assign]
+    answers_of(["greedy", "fine"], model)
+
+
+def test_what_is_late_expires_before_it_costs_anything() -> None:
+    model = HashModel()
+    late, timely = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
+    answers, endings = answer(
+        batch(item(0, "late", late), item(1, "in time", timely), item(2, "no hurry")), model, NOW
+    )
+    assert [one.item.offset for one in answers] == [1, 2]
+    (ending,) = endings
+    assert (ending.state, ending.reason, ending.raw) == (Terminal.EXPIRED, "deadline", None)
+    assert (ending.offset, ending.job_id, ending.detail) == (
+        0,
+        "job-0",
+        "the deadline passed before the answer",
+    )
+    assert [texts for texts, _, _ in model.shapes] == [2]
+
+
+def test_a_batch_that_is_late_as_a_whole_does_not_touch_the_model() -> None:
+    model = HashModel()
+    model.broken = True
+    answers, endings = answer(batch(item(0, "x", NOW - timedelta(days=1))), model, NOW)
+    assert (answers, len(endings)) == ([], 1)
+
+
+def test_isolate_finds_the_bad_and_keeps_the_order() -> None:
+    def run(numbers: Any) -> list[int]:
+        if any(number % 10 == 3 for number in numbers):
+            raise ValueError
+        return [number * 2 for number in numbers]
+
+    got = isolate(range(25), run, lambda error: None)
+    assert [one if isinstance(one, int) else "bad" for one in got] == [
+        "bad" if number % 10 == 3 else number * 2 for number in range(25)
+    ]
+
+
+def test_isolate_needs_few_runs_for_one_bad_of_many() -> None:
+    runs = []
+
+    def run(numbers: Any) -> list[int]:
+        runs.append(len(numbers))
+        if 77 in numbers:
+            raise ValueError
+        return list(numbers)
+
+    isolate(range(256), run, lambda error: None)
+    assert len(runs) <= 2 * 8 + 1

@@ -1,0 +1,84 @@
+"""The worker inside `textmill serve`: it ends when asked, even with a model that does not."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.settings import Settings
+from tests.unit.worker_fakes import FakeRegistry, FakeResults, HashModel, batch, item, version
+from workers.embedded import EmbeddedWorker
+from workers.loaded_models import NothingLoadedError
+
+
+class Shelf:
+    """A store with one routed version."""
+
+    def __init__(self) -> None:
+        self.registry = FakeRegistry(version(1, "d1"))
+        self.results = FakeResults()
+
+
+class StuckModel(HashModel):
+    """Hangs in each batch until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.free = threading.Event(), threading.Event()
+
+    def predict(self, features: Any) -> Any:
+        self.reached.set()
+        self.free.wait(20)
+        return super().predict(features)
+
+
+@pytest.fixture
+def model() -> Iterator[StuckModel]:
+    model = StuckModel()
+    yield model
+    model.free.set()
+
+
+def started(load: Any) -> EmbeddedWorker:
+    store: Any = Shelf()
+    return EmbeddedWorker.start(Settings(data_dir=Path("/nowhere")), store, "dispatcher", load)
+
+
+def test_a_model_that_hangs_does_not_keep_serve_from_ending(
+    model: StuckModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = started(lambda _: model)
+    asyncio.run(send(worker))
+    assert model.reached.wait(10)
+    before = time.monotonic()
+    worker.stop(patience_s=0.3)
+    assert time.monotonic() - before < 5
+    assert "left behind" in caplog.text
+
+
+def test_a_batch_in_hand_is_finished(model: StuckModel, caplog: pytest.LogCaptureFixture) -> None:
+    worker = started(lambda _: model)
+    asyncio.run(send(worker))
+    assert model.reached.wait(10)
+    threading.Timer(0.2, model.free.set).start()
+    worker.stop()
+    assert "left behind" not in caplog.text
+    assert worker.failure is None
+
+
+def test_without_a_model_it_does_not_start() -> None:
+    def fail(_: object) -> Any:
+        raise NothingLoadedError("damaged")
+
+    with pytest.raises(NothingLoadedError, match="None of the 1 routed"):
+        started(fail)
+
+
+async def send(worker: EmbeddedWorker) -> None:
+    (state,) = await worker.hand_over.workers()
+    await worker.hand_over.submit(state, batch(item(0, "a text")))
+    await worker.hand_over.close()

@@ -1,0 +1,60 @@
+"""A worker with stand-ins for everything around it."""
+
+from typing import Any
+
+from schemas.batch import encode
+from schemas.errors import ArtifactError
+from tests.unit.worker_fakes import (
+    FakeBus,
+    FakeRegistry,
+    FakeResults,
+    HashModel,
+    batch,
+    item,
+    version,
+)
+from workers.inference import TextModel
+from workers.loaded_models import LoadedModels
+from workers.ports import ModelVersion
+from workers.worker import Worker
+
+
+class World:
+    """A worker and everything around it."""
+
+    def __init__(self, capacity: int = 8, heartbeat_s: float = 60.0, retry_s: float = 60.0) -> None:
+        self.models = {digest: HashModel(digest) for digest in ("d1", "d2", "d3", "d5")}
+        self.loads: list[int] = []
+        self.registry = FakeRegistry(*(version(n, f"d{n}") for n in (1, 2, 3, 4, 5)))
+        self.results, self.bus = FakeResults(), FakeBus()
+        self.pulses: list[float | None] = []
+        self.broken = 0
+        self.loaded = LoadedModels(self.registry, self.load, capacity)
+        self.worker = Worker(
+            worker_id="w1",
+            queue="q1",
+            device="cpu",
+            heartbeat_s=heartbeat_s,
+            models=self.loaded,
+            results=self.results,
+            bus=self.bus,
+            pulse=self.pulses.append,
+            on_broken=self.note_broken,
+            retry_s=retry_s,
+        )
+
+    def load(self, wanted: ModelVersion) -> TextModel:
+        self.loads.append(wanted.version_id)
+        if wanted.digest not in self.models:
+            raise ArtifactError(f"{wanted.path} is damaged")
+        return self.models[wanted.digest]
+
+    def note_broken(self) -> None:
+        self.broken += 1
+
+    def run(self, *texts: str, **fields: Any) -> Any:
+        """Run one batch; its completion."""
+        before = len(self.bus.completions)
+        items = (item(n, text) for n, text in enumerate(texts))
+        self.worker.run_batch(encode(batch(*items, **fields)))
+        return self.bus.wait_for(before + 1)[-1]
