@@ -32,7 +32,7 @@ def load(directory: str) -> LiveModel:
 
 def raw(model: LiveModel, texts: list[str]) -> float:
     """Texts per second of the forward pass alone."""
-    parsed = model.parse(texts)
+    parsed = model.parse_texts(texts)
     arrays = [
         model.features([parsed[index] for index in shape.indices], shape.length, shape.rows)
         for shape in plan([len(one.ids) for one in parsed])

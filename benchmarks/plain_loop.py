@@ -56,7 +56,7 @@ def main() -> None:
 
 def predict_padded(model: LiveModel, texts: list[str]) -> list[Prediction]:
     """One array for all, as long as the longest text."""
-    parsed = model.parse(texts)
+    parsed = model.parse_texts(texts)
     longest = max(len(one.ids) for one in parsed)
     return model.predict(model.features(parsed, longest, len(parsed)))
 

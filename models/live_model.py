@@ -30,6 +30,7 @@ from models.text.tokenizer import Ids
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
+from schemas.question import Question
 
 __all__ = ["TOLERANCE", "Features", "LiveModel", "Parsed", "agree"]
 
@@ -87,9 +88,13 @@ class LiveModel:
         """How often the network was traced: 1 after the first prediction, and for ever."""
         return int(self.answerer.run.experimental_get_tracing_count())
 
-    def parse(self, texts: Sequence[str]) -> list[Any]:
+    def parse(self, questions: Sequence[Question]) -> list[Any]:
         """Normalise and tokenise; any `str` has an answer, an empty one is one unknown token."""
-        return self.answerer.parse(texts)
+        return self.answerer.parse(questions)
+
+    def parse_texts(self, texts: Sequence[str]) -> list[Any]:
+        """The same for texts with nothing before them."""
+        return self.parse([Question(text) for text in texts])
 
     def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Features:
         """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given."""
@@ -109,11 +114,17 @@ class LiveModel:
             raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
         return self.answerer.decode(outputs, features.parsed)
 
+    def ask(
+        self, questions: Sequence[Question], token_budget: int = TOKEN_BUDGET
+    ) -> list[Prediction]:
+        """The three stages in a row, cut in shapes by length: for evaluation and tests."""
+        return self.predict_parsed(self.parse(questions), token_budget)
+
     def predict_texts(
         self, texts: Sequence[str], token_budget: int = TOKEN_BUDGET
     ) -> list[Prediction]:
-        """The three stages in a row, cut in shapes by length: for evaluation and tests."""
-        return self.predict_parsed(self.parse(texts), token_budget)
+        """The same for texts with nothing before them."""
+        return self.ask([Question(text) for text in texts], token_budget)
 
     def predict_parsed(
         self, parsed: Sequence[Parsed], token_budget: int = TOKEN_BUDGET
@@ -129,7 +140,7 @@ class LiveModel:
         """Run every (length, rows) once on the manifest's warm-up texts, so that none is slow."""
         texts = self.manifest.warm_up or ("textmill",)
         for length, rows in shapes:
-            parsed = self.parse([texts[row % len(texts)] for row in range(rows)])
+            parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
             self.predict(self.features([_cut(one, length) for one in parsed], length, rows))
 
     def check_samples(self) -> None:

@@ -21,6 +21,7 @@ from models.shapes import TOKEN_BUDGET, plan
 from schemas.batch import Batch, BatchItem
 from schemas.errors import ArtifactError, TextmillError
 from schemas.prediction import Prediction
+from schemas.question import Question
 from schemas.record import Ending
 from workers.core.endings import expired, quarantined
 from workers.ports import Answer
@@ -41,8 +42,8 @@ class Tokens(Protocol):
 class TextModel(Protocol):
     """What this module asks of a model; `models.live_model.LiveModel` is one."""
 
-    def parse(self, texts: Sequence[str]) -> Sequence[Tokens]:
-        """Text parsing: one `Tokens` for each text."""
+    def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
+        """Text parsing: one `Tokens` for each question."""
 
     def features(self, parsed: Sequence[Any], length: int, rows: int) -> Any:
         """Feature extraction: one padded array."""
@@ -76,8 +77,9 @@ def answer(batch: Batch, model: TextModel, now: datetime) -> tuple[list[Answer],
     late = [item for item in batch.items if _is_late(item, now)]
     timely = [item for item in batch.items if not _is_late(item, now)]
     endings = [expired(item) for item in late]
+    questions = [Question(one.job.text, one.job.context, batch.task) for one in timely]
     answers: list[Answer] = []
-    for item, outcome in zip(timely, _outcomes(timely, model), strict=True):
+    for item, outcome in zip(timely, _outcomes(questions, model), strict=True):
         if isinstance(outcome, Prediction):
             answers.append(Answer(item, outcome))
         elif not _is_exhaustion(outcome):
@@ -113,12 +115,12 @@ def isolate(
     return list(got)
 
 
-def _outcomes(items: Sequence[BatchItem], model: TextModel) -> list[Prediction | BaseException]:
-    """Parse all, then each shape: a prediction or the failure of each item, in order."""
-    if not items:
+def _outcomes(questions: Sequence[Question], model: TextModel) -> list[Prediction | BaseException]:
+    """Parse all, then each shape: a prediction or the failure of each question, in order."""
+    if not questions:
         return []
     check = _Suspicion(model).check
-    outcomes: list[Any] = isolate([item.job.text for item in items], model.parse, check)
+    outcomes: list[Any] = isolate(questions, model.parse, check)
     readable = [i for i, parsed in enumerate(outcomes) if not isinstance(parsed, BaseException)]
     for shape in plan([len(outcomes[i].ids) for i in readable], TOKEN_BUDGET):
         indices = [readable[i] for i in shape.indices]

@@ -7,6 +7,7 @@ import msgspec
 
 from models.text.tokenizer import Ids
 from schemas.prediction import Prediction
+from schemas.question import Question
 
 TOLERANCE = 1e-4
 """How far two probabilities of the same text may lie apart."""
@@ -28,8 +29,8 @@ class Answerer(Protocol):
     run: Any
     """The traced function: padded ids -> a tuple of arrays, one row a text."""
 
-    def parse(self, texts: Sequence[str]) -> list[Any]:
-        """Return a `Parsed` for each text; any `str` has one."""
+    def parse(self, questions: Sequence[Question]) -> list[Any]:
+        """Return a `Parsed` for each question; any `str` has one."""
 
     def decode(self, outputs: Sequence[Any], parsed: Sequence[Any]) -> list[Prediction]:
         """Return the answer of each row; every output has as many rows as there are texts."""

@@ -12,6 +12,7 @@ from models.answering.answerer import TOLERANCE, Parsed
 from models.text.tokenizer import Tokenizer
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
+from schemas.question import Question
 
 TOP = 5
 
@@ -32,12 +33,12 @@ class ClassAnswerer:
         """Read the tokenizer of a version."""
         return Tokenizer.load(path)
 
-    def parse(self, texts: Sequence[str]) -> list[Parsed]:
+    def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         """Normalise and tokenise; an empty text is one unknown token."""
         limit = self._limit
         return [
             Parsed(ids=ids[:limit], tokens=len(ids), truncated=len(ids) > limit)
-            for ids in self._tokenizer.encode(texts)
+            for ids in self._tokenizer.encode([one.text for one in questions])
         ]
 
     def decode(self, outputs: Sequence[Any], parsed: Sequence[Parsed]) -> list[Prediction]:

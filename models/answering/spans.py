@@ -20,6 +20,7 @@ from models.text.tags import chunks, grammar, scheme_of
 from models.text.words import Word, WordTokenizer
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction, Span
+from schemas.question import Question
 
 
 class Tagged(Parsed, frozen=True, kw_only=True):
@@ -49,9 +50,9 @@ class SpanAnswerer:
         """Read the tokenizer of a version."""
         return WordTokenizer.load(path)
 
-    def parse(self, texts: Sequence[str]) -> list[Tagged]:
+    def parse(self, questions: Sequence[Question]) -> list[Tagged]:
         """Cut into units; a text without any is one unknown unit that no span can be of."""
-        return [self._tagged(text, self._tokenizer.split(text)) for text in texts]
+        return [self._tagged(one.text, self._tokenizer.split(one.text)) for one in questions]
 
     def parse_tokens(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
         """Take units as they are given, as a corpus has them; the text joins them with blanks."""

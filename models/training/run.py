@@ -16,9 +16,9 @@ import msgspec
 from models import artifact, catalog
 from models.encoders.recurrent import RecurrentConfig
 from models.live_model import LiveModel
-from models.training import card, curves, raw_text, transfer
+from models.training import card, courses, curves, raw_text, transfer
 from models.training.config import Config
-from models.training.course import Classifying, Course, Tagging
+from models.training.courses import Course, Sources
 from models.training.fit import Observer, Trainer
 from schemas.errors import DataError
 from schemas.model_version import Language, Manifest, Sample, TrainingData
@@ -54,7 +54,7 @@ def train(request: Request, observer: Observer) -> Manifest:
     """
     workspace = _workspace(request)
     config = request.config
-    course = _course(request)
+    course = courses.prepare(_sources(request), config)
     keras.utils.set_random_seed(config.fit.seed)
     architecture = catalog.Architecture(
         vocabulary=course.tokenizer.size,
@@ -77,12 +77,14 @@ def train(request: Request, observer: Observer) -> Manifest:
     return _write(request, manifest, course, network, workspace)
 
 
-def _course(request: Request) -> Course:
-    """Read the data of the request's task, with its parent's tokenizer if it has one."""
-    parent = None if request.init_from is None else request.init_from / artifact.TOKENIZER
-    if request.task is Task.TAGGING:
-        return Tagging(request.train, request.dev, request.config, parent, request.lang)
-    return Classifying(request.train, request.dev, request.config, parent)
+def _sources(request: Request) -> Sources:
+    parent = request.init_from
+    return Sources(
+        train=request.train,
+        dev=request.dev,
+        lang=request.lang,
+        tokenizer=None if parent is None else parent / artifact.TOKENIZER,
+    )
 
 
 def _workspace(request: Request) -> Path:
@@ -137,12 +139,12 @@ def _finish(request: Request, manifest: Manifest, course: Course, network: Any) 
     metrics = _prefixed("dev", course.dev_scores(model))
     if request.test:
         metrics |= _prefixed("test", course.test_scores(model, request.test))
-    dev = course.texts()
-    texts = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
-    answers = model.predict_texts(texts)
-    pairs = zip(texts, answers, strict=True)
-    samples = tuple(Sample(text=text, prediction=answer) for text, answer in pairs)
-    return msgspec.structs.replace(manifest, metrics=metrics, samples=samples, warm_up=tuple(texts))
+    dev = course.questions()
+    questions = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
+    pairs = zip(questions, model.ask(questions), strict=True)
+    samples = tuple(Sample(text=one.text, prediction=answer) for one, answer in pairs)
+    warm_up = tuple(one.text for one in questions)
+    return msgspec.structs.replace(manifest, metrics=metrics, samples=samples, warm_up=warm_up)
 
 
 def _write(

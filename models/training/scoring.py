@@ -6,10 +6,11 @@ there.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from models.answering.classes import ClassAnswerer
 from models.answering.spans import SpanAnswerer
 from models.live_model import LiveModel
 from models.text.tags import Chunk, synonyms_for, tags_of
@@ -19,17 +20,11 @@ from models.training.metrics import scores
 from models.training.tag_metrics import tag_scores
 from models.training.tagged import Sentence
 from schemas.prediction import Prediction
-from schemas.task import Task
 
 
 def evaluate(model: LiveModel, path: Path) -> dict[str, Any]:
     """Score a file of the model's task; `left_out` counts lines whose label it does not know."""
-    if model.manifest.task is Task.TAGGING:
-        sentences = tagged.read([path], synonyms_for(model.manifest.labels))
-        return {"examples": len(sentences), "left_out": 0, **score_tags(model, sentences)}
-    split = data.select(data.read(path), model.manifest.labels, path)
-    row = {"examples": len(split.examples), "left_out": split.left_out}
-    return row | score(model, split.examples)
+    return _EVALUATIONS[type(model.answerer)](model, path)
 
 
 def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
@@ -59,3 +54,20 @@ def _stretches(answer: Prediction, starts: Sequence[int]) -> list[Chunk]:
         Chunk(bisect_left(starts, span.start), bisect_left(starts, span.end), span.label)
         for span in answer.spans or ()
     ]
+
+
+def _evaluate_labels(model: LiveModel, path: Path) -> dict[str, Any]:
+    split = data.select(data.read(path), model.manifest.labels, path)
+    row = {"examples": len(split.examples), "left_out": split.left_out}
+    return row | score(model, split.examples)
+
+
+def _evaluate_tags(model: LiveModel, path: Path) -> dict[str, Any]:
+    sentences = tagged.read([path], synonyms_for(model.manifest.labels))
+    return {"examples": len(sentences), "left_out": 0, **score_tags(model, sentences)}
+
+
+_EVALUATIONS: Mapping[type, Callable[[LiveModel, Path], dict[str, Any]]] = {
+    ClassAnswerer: _evaluate_labels,
+    SpanAnswerer: _evaluate_tags,
+}

@@ -40,14 +40,14 @@ def test_padding_never_changes_an_answer(
     model: LiveModel, texts: list[str], length: int, rows: int
 ) -> None:
     for text in texts:
-        parsed = model.parse([text])
+        parsed = model.parse_texts([text])
         (tight,) = model.predict(model.features(parsed, len(parsed[0].ids), 1))
         (padded,) = model.predict(model.features(parsed, length, rows))
         assert agree(tight, padded), (text, tight, padded)
 
 
 def test_a_text_shorter_than_every_filter_has_an_answer(model: LiveModel) -> None:
-    (answer,) = model.predict(model.features(model.parse(["no"]), 1, 1))
+    (answer,) = model.predict(model.features(model.parse_texts(["no"]), 1, 1))
     assert answer.tokens == 1
     assert answer.label in model.manifest.labels
 
@@ -62,7 +62,7 @@ def test_long_texts_are_cut_and_say_so(model: LiveModel) -> None:
     (answer,) = model.predict_texts(["the music " * 200])
     assert answer.tokens == 400
     assert answer.truncated
-    assert len(model.parse(["the music " * 200])[0].ids) == 100
+    assert len(model.parse_texts(["the music " * 200])[0].ids) == 100
 
 
 def test_bad_texts_do_not_change_their_neighbours(model: LiveModel) -> None:

@@ -45,7 +45,7 @@ def test_padding_never_changes_an_answer(
     model: LiveModel, texts: list[str], length: int, rows: int
 ) -> None:
     for text in texts:
-        parsed = model.parse([text])
+        parsed = model.parse_texts([text])
         (tight,) = model.predict(model.features(parsed, len(parsed[0].ids), 1))
         (padded,) = model.predict(model.features(parsed, length, rows))
         assert model.answerer.agree(tight, padded)

@@ -18,6 +18,7 @@ from schemas.batch import Batch, BatchItem, Completion, WorkerState
 from schemas.errors import ArtifactError, UnavailableError
 from schemas.job import Job
 from schemas.prediction import Prediction
+from schemas.question import Question
 from schemas.record import Ending, Partition
 from schemas.task import Task
 from workers.ports import Answer, ModelVersion, Recorded
@@ -67,7 +68,8 @@ class HashModel:
         self.shapes: list[tuple[int, int, int]] = []
         """`(texts, length, rows)` of every array that was predicted."""
 
-    def parse(self, texts: Sequence[str]) -> list[Parsed]:
+    def parse(self, questions: Sequence[Question]) -> list[Parsed]:
+        texts = [question.text for question in questions]
         if any("panic" in text for text in texts):
             raise PanicException
         if any("unparsable" in text for text in texts):

@@ -1,0 +1,54 @@
+"""One label a text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.live_model import LiveModel
+from models.text.tokenizer import Tokenizer
+from models.training import data, scoring
+from models.training.batches import Encoded
+from models.training.config import Config
+from models.training.courses.course import Sources
+from models.training.objectives import Labels, Objective
+from schemas.question import Question
+
+
+class Classifying:
+    """One label a text."""
+
+    def __init__(self, sources: Sources, config: Config) -> None:
+        examples = data.without(data.read_all(sources.train), config.data.drop_labels)
+        self.labels = data.labels_of(examples, sources.train[0])
+        dev = data.read_all(sources.dev)
+        self._dev = data.select(dev, self.labels, sources.dev[0]).examples
+        wanted = config.tokenizer
+        self.tokenizer = (
+            Tokenizer.fit([one.text for one in examples], wanted.vocabulary, wanted.min_frequency)
+            if sources.tokenizer is None
+            else Tokenizer.load(sources.tokenizer)
+        )
+        self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing)
+        self._length = config.encoder.length
+        self.train, self.dev = self._encode(examples), self._encode(self._dev)
+
+    def questions(self) -> list[Question]:
+        """See `Course`."""
+        return [Question(one.text) for one in self._dev]
+
+    def dev_scores(self, model: LiveModel) -> dict[str, float]:
+        """See `Course`."""
+        return scoring.score(model, self._dev)
+
+    def test_scores(self, model: LiveModel, paths: Sequence[Path]) -> dict[str, float]:
+        """See `Course`."""
+        return scoring.score(
+            model, data.select(data.read_all(paths), self.labels, paths[0]).examples
+        )
+
+    def _encode(self, examples: Sequence[data.Example]) -> Encoded:
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        ids = self.tokenizer.encode([one.text for one in examples])
+        labels = np.array([numbers[one.label] for one in examples], dtype=np.int32)
+        return Encoded([one[: self._length] for one in ids], labels)

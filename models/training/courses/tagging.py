@@ -1,0 +1,76 @@
+"""One tag a token."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.encoders.recurrent import RecurrentConfig
+from models.live_model import LiveModel
+from models.text.alignment import fold
+from models.text.features import FeatureConfig, columns
+from models.text.words import Unit, WordTokenizer
+from models.training import scoring, tagged
+from models.training.batches import Encoded
+from models.training.config import Config
+from models.training.courses.course import Sources
+from models.training.objectives import Objective, Tags
+from schemas.errors import SettingsError
+from schemas.model_version import Language
+from schemas.question import Question
+
+_UNITS: dict[Language, Unit] = {"zh": "character", "en": "word"}
+
+
+class Tagging:
+    """One tag a token."""
+
+    def __init__(self, sources: Sources, config: Config) -> None:
+        self._config, self._features = config, _features(config)
+        self._unit = config.tokenizer.unit or _UNITS[sources.lang]
+        sentences = tagged.read(sources.train, config.data.rename_labels)
+        self.labels = tagged.labels_of(sentences, sources.train)
+        self._dev = tagged.read(sources.dev, config.data.rename_labels)
+        wanted = config.tokenizer
+        self.tokenizer = (
+            WordTokenizer.fit(
+                [one.tokens for one in sentences],
+                self._unit,
+                wanted.vocabulary,
+                wanted.min_frequency,
+            )
+            if sources.tokenizer is None
+            else WordTokenizer.load(sources.tokenizer)
+        )
+        self.objective: Objective = Tags(self.labels)
+        self.train = self._encode(sentences)
+        self.dev = self._encode(tagged.known(self._dev, self.labels, sources.dev[0]))
+
+    def questions(self) -> list[Question]:
+        """See `Course`."""
+        blank = "" if self._unit == "character" else " "
+        return [Question(blank.join(one.tokens)) for one in self._dev]
+
+    def dev_scores(self, model: LiveModel) -> dict[str, float]:
+        """See `Course`."""
+        return scoring.score_tags(model, self._dev)
+
+    def test_scores(self, model: LiveModel, paths: Sequence[Path]) -> dict[str, float]:
+        """See `Course`."""
+        return scoring.score_tags(model, tagged.read(paths, self._config.data.rename_labels))
+
+    def _encode(self, sentences: Sequence[tagged.Sentence]) -> Encoded:
+        length, features = self._config.encoder.length, self._features
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        ids = [
+            columns([fold(token) for token in one.tokens], self.tokenizer, features)
+            for one in sentences
+        ]
+        tags = [np.array([numbers[tag] for tag in one.tags], dtype=np.int32) for one in sentences]
+        return Encoded([one[:length] for one in ids], [one[:length] for one in tags])
+
+
+def _features(config: Config) -> FeatureConfig:
+    if not isinstance(config.encoder, RecurrentConfig):
+        raise SettingsError('tagging needs [encoder] type = "recurrent"')
+    return config.encoder.features
