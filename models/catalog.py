@@ -3,25 +3,33 @@
 The one place that knows which encoders and heads exist. A classifier is a function of token ids
 [batch, length] (int32, 0 is padding) to logits [batch, classes]; a tagger one of ids and features
 [batch, length, columns] to emissions [batch, length, classes]. To add an encoder: write a module
-with a tagged configuration and a function that builds it, and name both here.
+with a tagged configuration, a function `encode` and, where it can, a function `encode_tokens`, and
+name them here.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import keras
 import msgspec
 
-from models.encoders import recurrent, textcnn
+from models.encoders import recurrent, textcnn, transformer
 from models.heads import classification, tagging
 from schemas.errors import ArtifactError
 
-EncoderConfig = textcnn.TextCNNConfig | recurrent.RecurrentConfig
+TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
+"""Encoders that have a vector for each token, and read hashed features beside the ids."""
+EncoderConfig = textcnn.TextCNNConfig | TokenEncoderConfig
 HeadConfig = classification.ClassificationConfig | tagging.TaggingConfig
 
 _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
     recurrent.RecurrentConfig: recurrent.encode,
+    transformer.TransformerConfig: transformer.encode,
+}
+_OF_TOKENS: Mapping[type, Callable[..., Any]] = {
+    recurrent.RecurrentConfig: recurrent.encode_tokens,
+    transformer.TransformerConfig: transformer.encode_tokens,
 }
 
 
@@ -60,6 +68,14 @@ def build(architecture: Architecture, dtype: str = "float32") -> Any:
         keras.config.set_dtype_policy(before)
 
 
+def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:
+    """Return the encoder, if it has a vector for each token; else raise ArtifactError."""
+    if isinstance(encoder, TokenEncoderConfig):
+        return encoder
+    able = [f'"{one.__struct_config__.tag}"' for one in get_args(TokenEncoderConfig)]
+    raise ArtifactError(f"tagging needs an encoder of tokens: choose type = {' or '.join(able)}")
+
+
 def _classifier(architecture: Architecture) -> Any:
     encode = _OF_TEXTS[type(architecture.encoder)]
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -69,11 +85,9 @@ def _classifier(architecture: Architecture) -> Any:
 
 
 def _tagger(architecture: Architecture) -> Any:
-    encoder = architecture.encoder
-    if not isinstance(encoder, recurrent.RecurrentConfig):
-        raise ArtifactError('tagging needs an encoder of tokens: choose type = "recurrent"')
+    encoder = of_tokens(architecture.encoder)
     ids = keras.Input((None, 1 + encoder.features.hashed), dtype="int32", name="ids")
-    features = recurrent.encode_tokens(ids, architecture.vocabulary, encoder)
+    features = _OF_TOKENS[type(encoder)](ids, architecture.vocabulary, encoder)
     emissions = tagging.tag(features, architecture.classes, cast(Any, architecture.head))
     return keras.Model(ids, emissions, name="tagger")
 

@@ -15,7 +15,7 @@ from models import catalog
 from models.answering.answerer import TOLERANCE, Parsed
 from models.heads.tagging import decode
 from models.text.alignment import fold
-from models.text.features import FeatureConfig, columns
+from models.text.features import columns
 from models.text.tags import chunks, grammar, scheme_of
 from models.text.words import Word, WordTokenizer
 from schemas.model_version import Manifest
@@ -37,7 +37,7 @@ class SpanAnswerer:
 
     def __init__(self, manifest: Manifest, tokenizer: WordTokenizer, network: Any) -> None:
         self._tokenizer, self._limit, self._labels = tokenizer, manifest.max_length, manifest.labels
-        self._features = _features(manifest)
+        self._features = catalog.of_tokens(catalog.read(manifest.architecture).encoder).features
         self._scheme = scheme_of(manifest.labels)
         rules = grammar(manifest.labels)
         self.run = tf.function(
@@ -96,12 +96,6 @@ class SpanAnswerer:
             )
             for chunk in chunks(tags, self._scheme)
         )
-
-
-def _features(manifest: Manifest) -> FeatureConfig:
-    encoder = catalog.read(manifest.architecture).encoder
-    features = getattr(encoder, "features", None)
-    return features if isinstance(features, FeatureConfig) else FeatureConfig()
 
 
 def _placed(tokens: Sequence[str]) -> list[Word]:

@@ -3,22 +3,20 @@
 Simple RNN (Elman 1990), LSTM (Hochreiter & Schmidhuber 1997), GRU (Cho et al. 2014); bidirectional
 after Graves & Schmidhuber 2005.
 
-A token's vector is that of its id beside those of its hashed features, if the input has any: ids
-come as [batch, length], or as [batch, length, columns] whose first column is the id. The layers
-read the vectors one by one and keep a state.
+A token's vector is that of its id beside those of its hashed features, if the input has any. The
+layers read the vectors one by one and keep a state.
 
 **Padding never changes an answer.** A padded step leaves the state as it was, and the backward
 direction, which meets the padding first, is still in its first state when it comes to the last real
-token. A row of padding alone counts its first position as real, because the fused kernels of some
-devices refuse an empty row.
+token.
 """
 
 from typing import Any, Literal
 
 import keras
 import msgspec
-from keras import ops
 
+from models.layers.embedding import embed, mask_of, pool
 from models.text.features import FeatureConfig
 
 _LAYERS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
@@ -49,16 +47,13 @@ def encode(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
 
     The features are the mean and the greatest value of every component over the real tokens.
     """
-    states = encode_tokens(ids, vocabulary, config)
-    real = ops.cast(ops.expand_dims(_mask(ids), -1), states.dtype)
-    mean = ops.sum(states * real, axis=1) / ops.sum(real, axis=1)
-    return ops.concatenate([mean, ops.max(states * real - 1e4 * (1 - real), axis=1)], axis=-1)
+    return pool(encode_tokens(ids, vocabulary, config), mask_of(ids))
 
 
 def encode_tokens(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
     """Build the encoder of tokens: ids as above -> features [batch, length, width]."""
-    mask = _mask(ids)
-    vectors = _embed(ids, vocabulary, config)
+    mask = mask_of(ids)
+    vectors = embed(ids, vocabulary, config.embedding, config.features)
     for number in range(config.layers):
         vectors = keras.layers.Dropout(config.dropout, name=f"dropout_{number}")(vectors)
         layer = _LAYERS[config.cell](config.units, return_sequences=True, name=f"cell_{number}")
@@ -66,25 +61,3 @@ def encode_tokens(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
             layer = keras.layers.Bidirectional(layer, name=f"layer_{number}")
         vectors = layer(vectors, mask=mask)
     return keras.layers.Dropout(config.dropout, name="encoder_dropout")(vectors)
-
-
-def _mask(ids: Any) -> Any:
-    """Return bool [batch, length]: real tokens, and the first position in any case."""
-    first = ids[..., 0] if len(ids.shape) == 3 else ids
-    positions = ops.cumsum(ops.ones_like(first), axis=1)
-    return ops.logical_or(ops.not_equal(first, 0), ops.equal(positions, 1))
-
-
-def _embed(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
-    embed = keras.layers.Embedding(vocabulary, config.embedding, name="tokens")
-    if len(ids.shape) == 2:
-        return embed(ids)
-    vectors, features = embed(ids[..., 0]), config.features
-    if not features.hashed:
-        return vectors
-    table = keras.layers.Embedding(features.buckets, features.embedding, name="features")
-    shape = (None, None, features.hashed, 1)
-    drop = keras.layers.Dropout(features.dropout, noise_shape=shape, name="features_dropout")
-    width = features.hashed * features.embedding
-    flat = keras.layers.Reshape((-1, width), name="flat")(drop(table(ids[..., 1:])))
-    return ops.concatenate([vectors, flat], axis=-1)

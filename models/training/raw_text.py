@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.encoders.recurrent import RecurrentConfig
+from models.catalog import TokenEncoderConfig
 from models.text.features import columns
 from models.text.tokenizer import Ids
 from models.text.words import WordTokenizer
@@ -51,7 +51,7 @@ def read(paths: Sequence[Path], lang: Language) -> Iterator[str]:
 
 
 def start(
-    network: Any, encoder: RecurrentConfig, tokenizer: WordTokenizer, texts: Iterator[str]
+    network: Any, encoder: TokenEncoderConfig, tokenizer: WordTokenizer, texts: Iterator[str]
 ) -> None:
     """Put the first vectors into the embeddings of `network`."""
     features = encoder.features

@@ -14,7 +14,6 @@ import keras
 import msgspec
 
 from models import artifact, catalog
-from models.encoders.recurrent import RecurrentConfig
 from models.live_model import LiveModel
 from models.training import card, courses, curves, raw_text, transfer
 from models.training.config import Config
@@ -63,7 +62,7 @@ def train(request: Request, observer: Observer) -> Manifest:
         head=config.head,
     )
     network = catalog.build(architecture)
-    if request.raw and isinstance(config.encoder, RecurrentConfig):
+    if request.raw and isinstance(config.encoder, catalog.TokenEncoderConfig):
         texts = raw_text.read(request.raw, request.lang)
         raw_text.start(network, config.encoder, course.tokenizer, texts)
     parent = transfer.start(network, architecture, request.init_from)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.encoders.recurrent import RecurrentConfig
+from models import catalog
 from models.live_model import LiveModel
 from models.text.alignment import fold
 from models.text.features import FeatureConfig, columns
@@ -15,7 +15,7 @@ from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses.course import Sources
 from models.training.objectives import Objective, Tags
-from schemas.errors import SettingsError
+from schemas.errors import ArtifactError, SettingsError
 from schemas.model_version import Language
 from schemas.question import Question
 
@@ -71,6 +71,7 @@ class Tagging:
 
 
 def _features(config: Config) -> FeatureConfig:
-    if not isinstance(config.encoder, RecurrentConfig):
-        raise SettingsError('tagging needs [encoder] type = "recurrent"')
-    return config.encoder.features
+    try:
+        return catalog.of_tokens(config.encoder).features
+    except ArtifactError as error:
+        raise SettingsError(f"the recipe is wrong: {error} in [encoder]") from error
