@@ -1,6 +1,8 @@
 """One supervised program and the process that runs it at present.
 
-`look` is called ten times a second and never waits; the rules are in `workers.supervised`.
+`look` is called ten times a second and never waits; the rules are in `workers.supervised`. Where
+the supervisor itself stood still for long, as with the machine it runs on, the silence of its child
+says nothing: a hang is counted from when it could look again.
 """
 
 import os
@@ -36,10 +38,14 @@ class Child:
         self._started = 0.0
         self._start_at = 0.0
         self._kill_at: float | None = None
+        self._looked_at = self._awake_since = 0.0
         self._ever_ready = False
 
     def look(self, now: float) -> None:
         """Start it if its time has come, notice its end, end it if it hangs."""
+        if now - self._looked_at > self._hung_after_s / 2:
+            self._awake_since = now
+        self._looked_at = now
         if self.ended:
             return
         if self._process is None:
@@ -113,7 +119,7 @@ class Child:
         return beats is not None and pulse.read(beats) is not None
 
     def _hangs(self, now: float) -> bool:
-        if self.program.pulse is None:
+        if self.program.pulse is None or now - self._awake_since < self._hung_after_s:
             return False
         beat = pulse.read(self.program.pulse)
         return beat is not None and pulse.hangs(beat, now, self._hung_after_s)

@@ -120,7 +120,7 @@ def test_a_frozen_worker_comes_back_late(
     installation, running = living
     supervisor = running[0].process
     assert supervisor is not None
-    with frozen([supervisor]):  # else it would take the silence for a hang, and end the worker
+    with frozen([supervisor]):  # as when a whole machine stands still
         with frozen(computing[:1]):
             begin = time.monotonic()
             installation.wait_for("all", lambda: rows(installation, published) >= JOBS, SECONDS)

@@ -1,5 +1,6 @@
 """The supervisor with real processes: draining, hanging, dying."""
 
+import os
 import signal
 import sys
 import time
@@ -104,6 +105,36 @@ def test_one_that_hangs_is_killed_and_started_again(silent: bool, tmp_path: Path
         until(lambda: len(pids(marks)) >= 2, 15)
         run.stop()
     assert "hangs; killing it" in run.text
+
+
+def test_a_supervisor_that_stood_still_itself_kills_nobody(tmp_path: Path) -> None:
+    """As when the whole machine was suspended: the child's silence then says nothing."""
+    pulse, marks = tmp_path / "pulse", tmp_path / "marks"
+    code = """
+        import os, sys, time
+        from pathlib import Path
+        from workers.pulse import PulseFile
+        beat = PulseFile(Path(sys.argv[1]))
+        beat(None)
+        open(sys.argv[2], "a").write(f"{os.getpid()}\\n")
+        while True:
+            time.sleep(0.05)
+            beat(None)
+    """
+    program = Program(name="worker", command=script(code, pulse, marks), pulse=pulse)
+    with supervising(program, hung=2.0) as run:
+        until(lambda: len(pids(marks)) == 1, 15)
+        both = [run.process.pid, *pids(marks)]
+        for pid in both:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3)
+        for pid in both:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.5)
+        time.sleep(1)
+        run.stop()
+    assert "hangs" not in run.text
+    assert len(pids(marks)) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux only")
