@@ -12,6 +12,7 @@ raises ArtifactError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from models.answering.classes import ClassAnswerer, agree
 from models.answering.spans import SpanAnswerer
 from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
-from models.shapes import TOKEN_BUDGET, plan
+from models.shapes import LENGTHS, TOKEN_BUDGET, bucket, plan
 from models.text.tokenizer import Ids
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
@@ -42,7 +43,10 @@ _ANSWERERS: Mapping[type, Any] = {
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
-    """A padded array and the texts in its first rows; further rows are padding."""
+    """A padded array and the texts in its first rows; further rows are padding.
+
+    A text of several windows has as many rows, in their order.
+    """
 
     ids: Ids
     """[rows, length] or [rows, length, columns], int32, 0 is padding."""
@@ -97,22 +101,47 @@ class LiveModel:
         return self.parse([Question(text) for text in texts])
 
     def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Features:
-        """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given."""
-        sizes = np.fromiter((len(one.ids) for one in parsed), dtype=np.int64, count=len(parsed))
+        """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given.
+
+        Where a text is read in windows, they take its place: there are more rows, and shorter.
+        """
+        pieces = [piece for one in parsed for piece in one.pieces]
+        rows += len(pieces) - len(parsed)
+        sizes = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
+        if len(pieces) > len(parsed):
+            length = bucket(int(sizes.max()), LENGTHS)
         ids = np.zeros((rows, length, *self._width), dtype=np.int32)
-        if len(parsed):
+        if pieces:
             real = np.arange(length) < sizes[:, None]
-            ids[: len(parsed)][real] = np.concatenate([one.ids for one in parsed])
+            ids[: len(pieces)][real] = np.concatenate(pieces)
         return Features(ids=ids, parsed=tuple(parsed))
 
     def predict(self, features: Features) -> list[Prediction]:
         """Answer the real rows, in order; ArtifactError where an output is not a finite number."""
-        texts = len(features.parsed)
-        arrays = self.answerer.run(tf.convert_to_tensor(features.ids))
-        outputs = [array.numpy()[:texts] for array in arrays]
+        counts = [len(one.pieces) for one in features.parsed]
+        if sum(counts) == len(counts):
+            return self.answerer.decode(self._run(features.ids, len(counts)), features.parsed)
+        outputs = self._run_windows(features.ids, sum(counts))
+        answers: list[Prediction] = []
+        for one, count, end in zip(features.parsed, counts, accumulate(counts), strict=True):
+            rows = [output[end - count : end] for output in outputs]
+            joined = rows if count == 1 else self.answerer.stitch(rows, one)
+            answers += self.answerer.decode(joined, [one])
+        return answers
+
+    def _run(self, ids: Ids, rows: int) -> list[Any]:
+        """Return the network's outputs of the first `rows` rows."""
+        arrays = self.answerer.run(tf.convert_to_tensor(ids))
+        outputs = [array.numpy()[:rows] for array in arrays]
         if not all(np.isfinite(output).all() for output in outputs):
             raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
-        return self.answerer.decode(outputs, features.parsed)
+        return outputs
+
+    def _run_windows(self, ids: Ids, rows: int) -> list[Any]:
+        """Do as `_run` does, in several calls where one would be larger than a usual array."""
+        step = max(1, TOKEN_BUDGET // ids.shape[1])
+        calls = [self._run(ids[at : at + step], rows - at) for at in range(0, rows, step)]
+        return [np.concatenate(outputs) for outputs in zip(*calls, strict=True)]
 
     def ask(
         self, questions: Sequence[Question], token_budget: int = TOKEN_BUDGET
@@ -156,4 +185,4 @@ class LiveModel:
 
 
 def _cut(parsed: Parsed, length: int) -> Parsed:
-    return msgspec.structs.replace(parsed, ids=parsed.ids[:length])
+    return msgspec.structs.replace(parsed, ids=parsed.ids[:length], windows=())

@@ -41,7 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     languages: tuple[Language, ...]
     labels: tuple[str, ...]
     max_length: int
-    """Longest input in tokens; what follows is cut and the prediction says so."""
+    """Longest input in tokens; longer texts are read in windows (`models.windows`)."""
     architecture: dict[str, object]
     """The configuration that built the network, complete, so that it can be built again."""
     parent: str | None = None

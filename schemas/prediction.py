@@ -31,4 +31,4 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     summary: str | None = None
     spans: tuple[Span, ...] | None = None
     truncated: bool = False
-    """Whether the model saw only the beginning of the text."""
+    """Whether the model read only the beginning of the text."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from models.text.tokenizer import Ids
+from models.windows import Window
 from schemas.prediction import Prediction
 from schemas.question import Question
 
@@ -17,20 +18,33 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """One text as the model sees it."""
 
     ids: Ids
-    """int32, [tokens] or [tokens, columns], cut to the model's longest input; at least one."""
+    """int32, [tokens] or [tokens, columns], cut to what is read; at least one."""
     tokens: int
     """True length in tokens, before the cut."""
     truncated: bool
+    windows: tuple[Window, ...] = ()
+    """The stretches of `ids` that are read one by one; none where all is read at once."""
+
+    @property
+    def pieces(self) -> list[Ids]:
+        """What is read at once: the rows that the text has in an array."""
+        return [self.ids[start:end] for start, end in self.windows] or [self.ids]
 
 
 class Answerer(Protocol):
-    """Parses texts for a network and reads its answers."""
+    """Parses texts for a network and reads its answers.
+
+    An answerer that never gives a `Parsed` windows is never asked to stitch.
+    """
 
     run: Any
-    """The traced function: padded ids -> a tuple of arrays, one row a text."""
+    """The traced function: padded ids -> a tuple of arrays, one row a text or window."""
 
     def parse(self, questions: Sequence[Question]) -> list[Any]:
         """Return a `Parsed` for each question; any `str` has one."""
+
+    def stitch(self, outputs: Sequence[Any], parsed: Any) -> Sequence[Any]:
+        """Return the outputs of one text, one row each, from those of its windows."""
 
     def decode(self, outputs: Sequence[Any], parsed: Sequence[Any]) -> list[Prediction]:
         """Return the answer of each row; every output has as many rows as there are texts."""

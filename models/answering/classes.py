@@ -1,4 +1,8 @@
-"""Classification and sentiment: one label a text, the softmax of the logits, the five best."""
+"""Classification and sentiment: one label a text, the softmax of the logits, the five best.
+
+The probabilities of a text longer than the longest input are the mean over its windows, each
+weighted by its tokens.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.answering.answerer import TOLERANCE, Parsed
 from models.text.tokenizer import Tokenizer
+from models.windows import reach, windows
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
 from schemas.question import Question
@@ -35,11 +40,21 @@ class ClassAnswerer:
 
     def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         """Normalise and tokenise; an empty text is one unknown token."""
-        limit = self._limit
+        most = reach(self._limit)
         return [
-            Parsed(ids=ids[:limit], tokens=len(ids), truncated=len(ids) > limit)
+            Parsed(
+                ids=ids[:most],
+                tokens=len(ids),
+                truncated=len(ids) > most,
+                windows=windows(len(ids), self._limit),
+            )
             for ids in self._tokenizer.encode([one.text for one in questions])
         ]
+
+    def stitch(self, outputs: Sequence[Any], parsed: Parsed) -> Sequence[Any]:
+        """Return the mean probabilities [1, labels] of the windows, weighted by their tokens."""
+        weights = [end - start for start, end in parsed.windows]
+        return [np.average(outputs[0], axis=0, weights=weights)[None]]
 
     def decode(self, outputs: Sequence[Any], parsed: Sequence[Parsed]) -> list[Prediction]:
         """Return label, score and the best scores of each text."""

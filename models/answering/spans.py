@@ -1,7 +1,7 @@
 """Tagging: spans of the original text. The whole decode, CRF and all, is in the traced function.
 
-A span's score is the marginal probability of the least sure of its tags. A text longer than the
-longest input is cut, and its answer says so.
+A span's score is the marginal probability of the least sure of its tags. The tags of a text longer
+than the longest input come from its windows, joined where no span is cut (`seams`).
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,13 @@ import tensorflow as tf
 
 from models import catalog
 from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.seams import join, seams
 from models.heads.tagging import decode
 from models.text.alignment import fold
 from models.text.features import columns
 from models.text.tags import chunks, grammar, scheme_of
 from models.text.words import Word, WordTokenizer
+from models.windows import reach, windows
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction, Span
 from schemas.question import Question
@@ -58,6 +60,16 @@ class SpanAnswerer:
         """Take units as they are given, as a corpus has them; the text joins them with blanks."""
         return [self._tagged(" ".join(tokens), _placed(tokens)) for tokens in sentences]
 
+    def stitch(self, outputs: Sequence[Any], parsed: Tagged) -> Sequence[Any]:
+        """Return tags and confidences [1, tokens] of the whole text from those of its windows."""
+        cut = parsed.windows
+        named = [
+            [self._labels[number] for number in row[: end - start]]
+            for row, (start, end) in zip(outputs[0], cut, strict=True)
+        ]
+        places = seams(named, cut, self._scheme)
+        return [join(output, places, cut)[None] for output in outputs]
+
     def decode(self, outputs: Sequence[Any], parsed: Sequence[Tagged]) -> list[Prediction]:
         """Return the spans of each text, in order."""
         tags, confidences = outputs
@@ -75,13 +87,14 @@ class SpanAnswerer:
         )
 
     def _tagged(self, text: str, words: Sequence[Word]) -> Tagged:
-        forms = [word.form for word in words[: self._limit]]
+        read = words[: reach(self._limit)]
         return Tagged(
-            ids=columns(forms, self._tokenizer, self._features),
+            ids=columns([word.form for word in read], self._tokenizer, self._features),
             tokens=max(1, len(words)),
-            truncated=len(words) > self._limit,
+            truncated=len(words) > len(read),
+            windows=windows(len(words), self._limit),
             text=text,
-            words=tuple(words[: self._limit]),
+            words=tuple(read),
         )
 
     def _spans(self, one: Tagged, numbers: list[int], confidence: Any) -> tuple[Span, ...]:

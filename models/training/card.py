@@ -30,7 +30,8 @@ def _summary(manifest: Manifest) -> str:
     more = f" and {len(manifest.labels) - 20} more" if len(manifest.labels) > 20 else ""
     return (
         f"Task: {manifest.task}. Language: {', '.join(manifest.languages)}. "
-        f"Network: {kind}. Longest input: {manifest.max_length} tokens, the rest is cut.\n\n"
+        f"Network: {kind}. Longest input: {manifest.max_length} tokens; "
+        "longer texts are read in windows.\n\n"
         f"{len(manifest.labels)} labels: {shown}{more}."
     )
 

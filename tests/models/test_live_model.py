@@ -58,13 +58,6 @@ def test_one_trace_whatever_the_shape(model: LiveModel, texts: list[str]) -> Non
     assert model.traces == 1
 
 
-def test_long_texts_are_cut_and_say_so(model: LiveModel) -> None:
-    (answer,) = model.predict_texts(["the music " * 200])
-    assert answer.tokens == 400
-    assert answer.truncated
-    assert len(model.parse_texts(["the music " * 200])[0].ids) == 100
-
-
 def test_bad_texts_do_not_change_their_neighbours(model: LiveModel) -> None:
     alone = model.predict_texts(["play the music"])[0]
     answers = model.predict_texts(["\ud800", "play the music", "", "\x00" * 5000])

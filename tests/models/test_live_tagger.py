@@ -63,13 +63,6 @@ def test_texts_without_units_have_no_spans(model: LiveModel) -> None:
         assert (answer.tokens, answer.spans, answer.truncated) == (1, (), False)
 
 
-def test_long_texts_are_cut_and_say_so(model: LiveModel, texts: list[str]) -> None:
-    (answer,) = model.predict_texts(["好人 " * 60])
-    assert answer.truncated
-    assert answer.tokens in (60, 120)
-    assert all(span.end <= 150 for span in answer.spans or ())
-
-
 def test_a_wrong_span_is_noticed(model: LiveModel) -> None:
     sample = next(sample for sample in model.manifest.samples if sample.prediction.spans)
     wrong = msgspec.structs.replace(

@@ -41,7 +41,8 @@ def drained(made: Batcher) -> list[list[int]]:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "padded"), [(0, 16), (16, 16), (17, 32), (512, 512), (513, 512), (10**6, 512)]
+    ("tokens", "padded"),
+    [(0, 16), (16, 16), (17, 32), (512, 512), (513, 1024), (32_768, 32_768), (10**6, 32_768)],
 )
 def test_a_length_is_rounded_up_to_its_bucket(tokens: int, padded: int) -> None:
     assert bucket_of(tokens) == padded

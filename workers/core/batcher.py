@@ -22,8 +22,9 @@ import msgspec
 from schemas.record import Partition
 from workers.core.delivery import Delivery
 
-BUCKETS: Final = (16, 32, 64, 128, 256, 512)
-"""Padded lengths in tokens. Longer texts count as the longest: models cut or chunk them."""
+BUCKETS: Final = tuple(16 << power for power in range(12))
+"""Padded lengths in tokens, 16 to 32,768. Longer texts count as the longest: models read no more
+of them (`models.windows`)."""
 
 BATCH_BYTES: Final = 4 * 2**20
 """Size of a batch's records at most, so that no message to a worker is a heavy one."""
