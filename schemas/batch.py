@@ -22,6 +22,8 @@ class BatchItem(msgspec.Struct, frozen=True, array_like=True):
     job: Job
     lang: Literal["zh", "en"]
     """The job's language, or the one that was detected."""
+    task: Task
+    """What is asked; a version may answer several tasks, so the items of a batch may differ."""
     run: int
     """0, or the number of a wanted re-run."""
     published_at: float
@@ -29,14 +31,13 @@ class BatchItem(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One try to answer some jobs of one task by one model version."""
+    """One try to answer some jobs by one model version."""
 
     batch_id: str
     attempt: int
     """1 for the first try of these jobs together."""
     reply_to: str
     """The dispatcher that waits for the completion."""
-    task: Task
     version_id: int
     """Primary key of the model version, pinned at dispatch."""
     digest: str

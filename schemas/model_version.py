@@ -7,6 +7,7 @@ lists the digests of all files. The version *number* is given by the registry, n
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.prediction import Prediction
 from schemas.task import Task
@@ -20,6 +21,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     prediction: Prediction
+    task: Task | UnsetType = UNSET
+    """The task that was asked of a joint version; absent where there is only one."""
 
 
 class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +40,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format: Literal[1] = 1
     name: str
     """Model name, for example `topic-zh`: lower case, digits and hyphens."""
-    task: Task
+    task: Task | None
+    """The task it answers, the first of them in a joint version; None: a pre-trained encoder."""
     languages: tuple[Language, ...]
     labels: tuple[str, ...]
+    further: dict[Task, tuple[str, ...]] | UnsetType = UNSET
+    """What else a joint version answers: each task with its labels; absent where there is none."""
     max_length: int
     """Longest input in tokens; longer texts are read in windows (`models.windows`)."""
     architecture: dict[str, object]
@@ -55,3 +61,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """RFC 3339, UTC."""
     files: dict[str, str]
     """File name to sha256, hexadecimal, for every file but the manifest."""
+
+    @property
+    def tasks(self) -> dict[Task, tuple[str, ...]]:
+        """Every task it answers with its labels, the first of them first; empty for an encoder."""
+        first = {} if self.task is None else {self.task: self.labels}
+        return first | (self.further or {})

@@ -184,7 +184,6 @@ class Dispatcher:
             batch_id=flight.batch_id,
             attempt=flight.attempt,
             reply_to=self._id,
-            task=first.task,
             version_id=first.version.version_id,
             digest=first.version.digest,
             items=tuple(delivery.item for delivery in flight.deliveries),

@@ -77,7 +77,7 @@ def answer(batch: Batch, model: TextModel, now: datetime) -> tuple[list[Answer],
     late = [item for item in batch.items if _is_late(item, now)]
     timely = [item for item in batch.items if not _is_late(item, now)]
     endings = [expired(item) for item in late]
-    questions = [Question(one.job.text, one.job.context, batch.task) for one in timely]
+    questions = [Question(one.job.text, one.job.context, one.task) for one in timely]
     answers: list[Answer] = []
     for item, outcome in zip(timely, _outcomes(questions, model), strict=True):
         if isinstance(outcome, Prediction):

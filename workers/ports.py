@@ -136,11 +136,19 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: int
     task: Task
+    """The task it answers, the first of them in a joint version."""
     languages: tuple[Language, ...]
     digest: str
     path: Path
     """Directory of its files."""
     state: Literal["registered", "live", "retired"]
+    further: tuple[Task, ...] = ()
+    """What else a joint version answers."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Every task it answers."""
+        return self.task, *self.further
 
 
 class Registry(Protocol):

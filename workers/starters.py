@@ -10,6 +10,7 @@ name them.
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 
 from models import artifact
@@ -55,8 +56,7 @@ def _enroll(registry: Registry, known: Mapping[str, ModelVersion], path: Path) -
     digest = artifact.digest(manifest)
     version = known.get(digest) or registry.register(manifest, digest, path)
     routes = registry.routes()
-    for language in manifest.languages:
-        pair = manifest.task, language
+    for pair in product(version.tasks, version.languages):
         if pair not in routes and DEFAULTS.get(pair, manifest.name) == manifest.name:
-            registry.route(manifest.task, language, version)
+            registry.route(*pair, version)
     return version

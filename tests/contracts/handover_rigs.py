@@ -40,11 +40,10 @@ def make_batch(
         batch_id=batch_id,
         attempt=1,
         reply_to=reply_to,
-        task=Task.SENTIMENT,
         version_id=1,
         digest="d",
         items=tuple(
-            BatchItem(PARTITION, n, 1, Job(job_id=str(n), text=text), "en", 0, 0.0)
+            BatchItem(PARTITION, n, 1, Job(job_id=str(n), text=text), "en", Task.SENTIMENT, 0, 0.0)
             for n, text in enumerate(texts)
         ),
     )

@@ -39,7 +39,7 @@ def partition(number: int = 0, task: Task = Task.SENTIMENT) -> Partition:
     return Partition(f"{list(Task).index(task) + 1:032x}", number, interactive(task))
 
 
-def manifest(name: str = "mood", task: Task = Task.SENTIMENT, **fields: Any) -> Manifest:
+def manifest(name: str = "mood", task: Task | None = Task.SENTIMENT, **fields: Any) -> Manifest:
     """What a version says of itself."""
     return Manifest(
         name=name,
@@ -73,6 +73,7 @@ class World:
                 "partition": self.p,
                 "epoch": self.epoch,
                 "lang": "en",
+                "task": Task.SENTIMENT,
                 "run": 0,
                 "published_at": PUBLISHED_AT,
             }.items()
@@ -101,7 +102,6 @@ class World:
         self,
         *answers: Answer,
         endings: Sequence[Ending] = (),
-        task: Task = Task.SENTIMENT,
         version: ModelVersion | None = None,
         attempt: int = 1,
     ) -> Recorded:
@@ -111,7 +111,6 @@ class World:
             batch_id="batch-1",
             attempt=attempt,
             reply_to="d",
-            task=task,
             version_id=version.version_id,
             digest=version.digest,
             items=tuple(answer.item for answer in answers),

@@ -35,8 +35,8 @@ def test_answers_become_rows(world: World) -> None:
 
 
 def test_summaries_and_spans_have_their_views(world: World) -> None:
-    world.record(world.answer(0, said=SUMMARY), task=Task.SUMMARIZATION)
-    world.record(world.answer(1, said=TAGS), task=Task.TAGGING)
+    world.record(world.answer(0, said=SUMMARY, task=Task.SUMMARIZATION))
+    world.record(world.answer(1, said=TAGS, task=Task.TAGGING))
 
     assert world.rows("SELECT job_id, summary, score FROM summarization") == [
         ("job-0", "Short.", 0.5)
@@ -103,9 +103,20 @@ def test_tenants_and_runs_are_different_jobs(world: World, apart: dict[str, Any]
 
 def test_tasks_are_different_jobs(world: World) -> None:
     world.record(world.answer(0, "same"))
-    world.record(world.answer(1, "same"), task=Task.CLASSIFICATION)
+    world.record(world.answer(1, "same", task=Task.CLASSIFICATION))
 
     assert world.answered() == {0: "same", 1: "same"}
+
+
+def test_one_batch_may_answer_several_tasks(world: World) -> None:
+    asked = (Task.SENTIMENT, SENTIMENT), (Task.TAGGING, TAGS)
+    batch = [world.answer(n, "same", said=said, task=task) for n, (task, said) in enumerate(asked)]
+    world.record(*batch)
+    world.record(world.answer(2, "same", said=TAGS, task=Task.TAGGING))
+
+    assert world.rows("SELECT job_id, label FROM sentiment") == [("same", "positive")]
+    assert world.rows("SELECT job_id FROM tagging") == [("same",)]
+    assert world.ended() == {2: ("DUPLICATE", "duplicate")}
 
 
 def test_a_stale_claim_changes_no_row(world: World) -> None:

@@ -117,8 +117,8 @@ def fill(world: World) -> None:
         world.answer(1, "job-2", bulk_id="reviews", lang="zh"),
     )
     world.record(world.answer(2, "job-1", run=1, said=changed), version=second)
-    world.record(world.answer(3, "job-1", said=SUMMARY), task=Task.SUMMARIZATION)
-    world.record(world.answer(4, "job-3", said=TAGS), task=Task.TAGGING)
+    world.record(world.answer(3, "job-1", said=SUMMARY, task=Task.SUMMARIZATION))
+    world.record(world.answer(4, "job-3", said=TAGS, task=Task.TAGGING))
     world.record(world.answer(10, "job-2"), world.answer(11, "job-1", text="Another"))
     whose = {"tenant": "default", "job_id": "late", "bulk_id": "reviews"}
     world.ledger.end([world.ending(13, Terminal.EXPIRED, "deadline", **whose)])

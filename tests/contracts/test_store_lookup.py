@@ -16,8 +16,8 @@ SENTIMENTS = Wanted(task=Task.SENTIMENT)
 
 def test_a_job_with_all_its_answers(world: World) -> None:
     world.record(world.answer(0, "j", metadata={"a": [1, "二"]}, bulk_id="b"))
-    world.record(world.answer(1, "j", said=SUMMARY), task=Task.SUMMARIZATION)
-    world.record(world.answer(2, "j", said=TAGS), task=Task.TAGGING)
+    world.record(world.answer(1, "j", said=SUMMARY, task=Task.SUMMARIZATION))
+    world.record(world.answer(2, "j", said=TAGS, task=Task.TAGGING))
 
     answers, endings = find_job(world.engine, "j", "default")
 
@@ -80,7 +80,7 @@ def test_lists_are_restricted(world: World) -> None:
     world.record(world.answer(0, tenant="a", lang="zh"), world.answer(1, bulk_id="b"))
     middle = datetime.now(UTC)
     world.record(world.answer(2, said=type(SENTIMENT)(tokens=1, label="negative")), version=second)
-    world.record(world.answer(3), task=Task.CLASSIFICATION)
+    world.record(world.answer(3, task=Task.CLASSIFICATION))
 
     def jobs(**restriction: object) -> set[str]:
         wanted = Wanted(task=Task.SENTIMENT, **restriction)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from schemas.errors import UsageError
@@ -91,6 +92,26 @@ def test_a_version_is_live_while_a_route_leads_to_it(world: World) -> None:
 
     assert before == ["live", "registered"]
     assert [version.state for version in world.registry.versions()] == ["registered", "live"]
+
+
+def test_a_joint_version_answers_all_its_tasks(world: World) -> None:
+    further = {Task.TAGGING: ("O", "B-PER")}
+    joint = world.registry.register(manifest("joint", further=further), digest(2), Path("/m/2"))
+    for task in joint.tasks:
+        world.registry.route(task, "zh", joint)
+
+    assert joint.tasks == (Task.SENTIMENT, Task.TAGGING)
+    assert world.registry.routes() == {
+        (task, "zh"): msgspec.structs.replace(joint, state="live") for task in joint.tasks
+    }
+    with pytest.raises(UsageError, match="joint@1 answers sentiment, tagging, not summarization"):
+        world.registry.route(Task.SUMMARIZATION, "zh", joint)
+
+
+def test_a_pre_trained_encoder_is_no_version_to_register(world: World) -> None:
+    encoder = manifest("encoder", task=None)
+    with pytest.raises(UsageError, match="answers no task: train a model from it"):
+        world.registry.register(encoder, digest(2), Path("/m/2"))
 
 
 def test_a_route_must_fit(world: World) -> None:

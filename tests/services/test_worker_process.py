@@ -64,16 +64,16 @@ def work(environment: dict[str, str], version: ModelVersion) -> Iterator[Work]:
 
 
 def a_batch(version: ModelVersion, name: str, offset: int, *texts: str) -> Batch:
+    jobs = [Job(job_id=f"{name}-{n}", text=text) for n, text in enumerate(texts)]
     return Batch(
         batch_id=name,
         attempt=1,
         reply_to="d1",
-        task=version.task,
         version_id=version.version_id,
         digest=version.digest,
         items=tuple(
-            BatchItem(PARTITION, offset + n, 1, Job(job_id=f"{name}-{n}", text=text), "en", 0, 0.0)
-            for n, text in enumerate(texts)
+            BatchItem(PARTITION, offset + n, 1, job, "en", version.task, 0, 0.0)
+            for n, job in enumerate(jobs)
         ),
     )
 

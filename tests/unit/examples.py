@@ -58,12 +58,12 @@ def delivery(
     is_bulk: bool = False,
     due_at: float = 0.0,
     size: int = 100,
+    task: Task = Task.SENTIMENT,
 ) -> Delivery:
     offset = next(_numbers) if offset is None else offset
     job = Job(job_id=f"job-{offset}", text=text)
     return Delivery(
-        item=BatchItem(at or partition(), offset, epoch, job, "en", 0, 0.0),
-        task=Task.SENTIMENT,
+        item=BatchItem(at or partition(), offset, epoch, job, "en", task, 0, 0.0),
         version=of or version(),
         padded=padded,
         size=size,

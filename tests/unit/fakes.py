@@ -298,7 +298,7 @@ class MemoryStore:
         item = answer.item
         if (item.partition, item.offset) in self.states:
             return
-        job = (item.job.tenant, item.job.job_id, batch.task, item.run)
+        job = (item.job.tenant, item.job.job_id, item.task, item.run)
         row = Row(
             item.partition,
             item.offset,

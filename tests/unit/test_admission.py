@@ -36,7 +36,7 @@ def test_a_job_is_pinned_to_its_version_and_due_after_its_wait() -> None:
     admitted = outcome(value(text="good"))
     assert isinstance(admitted, Delivery)
     assert admitted.version is LIVE
-    assert admitted.task is Task.SENTIMENT
+    assert admitted.item.task is Task.SENTIMENT
     assert admitted.due_at == NOW + 0.005
     assert (admitted.item.offset, admitted.item.epoch, admitted.item.published_at) == (7, 2, 3.5)
     assert admitted.item.lang == "en"

@@ -1,14 +1,18 @@
 """A batch through the three stages: every item its own answer, and one bad text harms no other."""
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas import wire
+from schemas.question import Question
 from schemas.record import Terminal
-from tests.unit.worker_fakes import HashModel, batch, item, label_of
+from schemas.task import Task
+from tests.unit.worker_fakes import HashModel, Parsed, batch, item, label_of
 from workers.inference import ModelFailedError, answer, isolate
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -27,6 +31,19 @@ def test_every_text_gets_its_own_answer() -> None:
     answers, endings = answers_of(texts)
     assert answers == {n: label_of(text) for n, text in enumerate(texts)}
     assert endings == []
+
+
+def test_every_item_is_asked_its_own_task() -> None:
+    class Echo(HashModel):
+        def parse(self, questions: Sequence[Question]) -> list[Parsed]:
+            named = [Question(f"{one.task} {one.text}") for one in questions]
+            return super().parse(named)
+
+    tasks = [Task.TAGGING, Task.SENTIMENT, Task.TAGGING]
+    items = [replace(item(n, "same"), task=task) for n, task in enumerate(tasks)]
+    answers, _ = answer(batch(*items), Echo(), NOW)
+    said = {one.item.offset: one.prediction.label for one in answers}
+    assert said == {n: label_of(f"{task} same") for n, task in enumerate(tasks)}
 
 
 def test_texts_of_like_length_share_an_array() -> None:

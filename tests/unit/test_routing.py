@@ -11,8 +11,9 @@ OLD = version(1, version=1, state="retired")
 LIVE = version(2, version=2, state="live")
 NEW = version(3, version=3, state="registered")
 TOPIC = version(4, name="topic", version=1, task=Task.CLASSIFICATION)
+JOINT = version(8, name="joint", task=Task.TAGGING, further=(Task.SENTIMENT,))
 DRAFTS = [version(n, name="draft", version=n, state="registered") for n in (7, 5)]
-ROUTING = Routing([OLD, LIVE, NEW, TOPIC, *DRAFTS], {(Task.SENTIMENT, "en"): LIVE})
+ROUTING = Routing([OLD, LIVE, NEW, TOPIC, JOINT, *DRAFTS], {(Task.SENTIMENT, "en"): LIVE})
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,7 @@ ROUTING = Routing([OLD, LIVE, NEW, TOPIC, *DRAFTS], {(Task.SENTIMENT, "en"): LIV
         ("mood@1", OLD),
         ("mood@3", NEW),
         ("draft", DRAFTS[0]),
+        ("joint", JOINT),
     ],
 )
 def test_a_reference_means_one_version(reference: str | None, found: object) -> None:
@@ -35,6 +37,7 @@ def test_a_reference_means_one_version(reference: str | None, found: object) -> 
         (Task.SENTIMENT, "en", "mood@9", "unknown_model"),
         (Task.SENTIMENT, "en", "nobody", "unknown_model"),
         (Task.SENTIMENT, "en", "topic", "wrong_model"),
+        (Task.CLASSIFICATION, "en", "joint", "wrong_model"),
         (Task.SENTIMENT, "zh", None, "no_model"),
         (Task.TAGGING, "en", None, "no_model"),
     ],

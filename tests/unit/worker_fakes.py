@@ -29,7 +29,7 @@ PARTITION = Partition("a" * 32, 3, "textmill.jobs.sentiment")
 def item(offset: int, text: str, deadline: datetime | None = None) -> BatchItem:
     """One item of a batch."""
     job = Job(job_id=f"job-{offset}", text=text, deadline=deadline)
-    return BatchItem(PARTITION, offset, 7, job, "en", 0, 0.0)
+    return BatchItem(PARTITION, offset, 7, job, "en", Task.SENTIMENT, 0, 0.0)
 
 
 def batch(
@@ -40,7 +40,6 @@ def batch(
         batch_id=batch_id,
         attempt=1,
         reply_to="dispatcher",
-        task=Task.SENTIMENT,
         version_id=version_id,
         digest=digest,
         items=items,

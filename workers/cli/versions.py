@@ -1,6 +1,7 @@
 """`textmill models`: the registered model versions."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +43,7 @@ def list_versions(
 def register(
     directory: Annotated[Path, typer.Argument(help="Version directory, from `textmill train`.")],
     route: Annotated[
-        bool, typer.Option(help="Let it answer its task and languages by default, at once.")
+        bool, typer.Option(help="Let it answer its tasks and languages by default, at once.")
     ] = False,
 ) -> None:
     """Check a version's files and enter it; jobs may name it from then on.
@@ -58,9 +59,10 @@ def register(
     with Store(load()) as store:
         digest = artifact.digest(manifest)
         version = store.registry.register(manifest, digest, directory.resolve())
-        for language in manifest.languages if route else ():
-            store.registry.route(manifest.task, language, version)
-    answers = f"answers {manifest.task} in {', '.join(manifest.languages)}" if route else "entered"
+        for task, language in product(version.tasks, version.languages) if route else ():
+            store.registry.route(task, language, version)
+    tasks, languages = (", ".join(names) for names in (version.tasks, version.languages))
+    answers = f"answers {tasks} in {languages}" if route else "entered"
     typer.echo(f"{version.name}@{version.version} {answers}.")
 
 
@@ -71,6 +73,7 @@ def _rows(registry: "Registry") -> list[dict[str, Any]]:
             "model": version.name,
             "version": version.version,
             "task": version.task,
+            "tasks": version.tasks,
             "languages": version.languages,
             "state": version.state,
             "default_for": [
@@ -90,12 +93,12 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table()
-    for column in ("version", "task", "languages", "default for", "digest"):
+    for column in ("version", "tasks", "languages", "default for", "digest"):
         table.add_column(column)
     for row in rows:
         table.add_row(
             f"{row['model']}@{row['version']}",
-            row["task"],
+            " ".join(row["tasks"]),
             " ".join(row["languages"]),
             " ".join(row["default_for"]),
             row["digest"][:12],

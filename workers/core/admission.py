@@ -47,14 +47,14 @@ def admit(
         task, job = _read(record)
     except InvalidJobError as error:
         return invalid(record, epoch, error.reason, str(error))
-    item = _item(record, job, epoch)
+    item = _item(record, task, job, epoch)
     if job.deadline is not None and job.deadline <= datetime.fromtimestamp(wall, UTC):
         return expired(item)
     try:
         version = routing.resolve(task, item.lang, job.model)
     except InvalidJobError as error:
         return unanswerable(item, record.value or b"", error.reason, str(error))
-    return _delivery(record, item, task, version, waits, now)
+    return _delivery(record, item, version, waits, now)
 
 
 def _read(record: Record) -> tuple[Task, Job]:
@@ -65,18 +65,18 @@ def _read(record: Record) -> tuple[Task, Job]:
     return task, wire.decode(record.value)
 
 
-def _item(record: Record, job: Job, epoch: int) -> BatchItem:
+def _item(record: Record, task: Task, job: Job, epoch: int) -> BatchItem:
     lang = job.lang or detect(job.text)
-    return BatchItem(record.partition, record.offset, epoch, job, lang, 0, record.published_at)
+    at, published_at = (record.partition, record.offset), record.published_at
+    return BatchItem(*at, epoch, job, lang, task, 0, published_at)
 
 
 def _delivery(
-    record: Record, item: BatchItem, task: Task, version: ModelVersion, waits: Waits, now: float
+    record: Record, item: BatchItem, version: ModelVersion, waits: Waits, now: float
 ) -> Delivery:
     bulk = topics.is_bulk(record.partition.topic)
     return Delivery(
         item=item,
-        task=task,
         version=version,
         padded=bucket_of(estimated_tokens(item.job.text, item.lang)),
         size=len(record.value or b""),

@@ -47,7 +47,7 @@ class Release(StrEnum):
 
 
 class Formed(msgspec.Struct, frozen=True):
-    """Deliveries that go together: one task, one model version."""
+    """Deliveries that go together: one model version, whichever of its tasks they ask."""
 
     deliveries: tuple[Delivery, ...]
     reason: Release

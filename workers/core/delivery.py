@@ -3,7 +3,6 @@
 import msgspec
 
 from schemas.batch import BatchItem
-from schemas.task import Task
 from workers.ports import ModelVersion
 
 
@@ -11,7 +10,6 @@ class Delivery(msgspec.Struct, frozen=True):
     """A job that a batch may take. Times are seconds on the monotonic clock."""
 
     item: BatchItem
-    task: Task
     version: ModelVersion
     """Pinned now; the answer comes from this version and no other."""
     padded: int

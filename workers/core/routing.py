@@ -32,8 +32,9 @@ class Routing:
         version = self._by_reference.get(reference)
         if version is None:
             raise InvalidJobError("unknown_model", f"no model {reference} is registered")
-        if version.task is not task:
-            raise InvalidJobError("wrong_model", f"{reference} answers {version.task}, not {task}")
+        if task not in version.tasks:
+            answered = ", ".join(version.tasks)
+            raise InvalidJobError("wrong_model", f"{reference} answers {answered}, not {task}")
         return version
 
     def _routed(self, task: Task, language: Language) -> ModelVersion:

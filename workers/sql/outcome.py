@@ -22,7 +22,7 @@ from workers.ports import Answer
 from workers.sql.fence import key
 
 Record = tuple[Partition, int]
-Job = tuple[str, str, int]
+Job = tuple[str, Task, str, int]
 
 
 def record_of(item: BatchItem) -> Record:
@@ -31,18 +31,16 @@ def record_of(item: BatchItem) -> Record:
 
 
 def job_of(item: BatchItem) -> Job:
-    """What names an item's job among those of its task."""
-    return item.job.tenant, item.job.job_id, item.run
+    """What names an item's job."""
+    return item.job.tenant, item.task, item.job.job_id, item.run
 
 
-def explain(
-    connection: Connection, task: Task, answers: Sequence[Answer]
-) -> tuple[set[Record], list[Ending]]:
+def explain(connection: Connection, answers: Sequence[Answer]) -> tuple[set[Record], list[Ending]]:
     """The settled records among `answers`, and endings for those whose job has another's answer."""
     items = [answer.item for answer in answers]
     settled = settled_records(connection, [record_of(item) for item in items])
     open_items = [item for item in items if record_of(item) not in settled]
-    digests = _digests(connection, task, open_items)
+    digests = _digests(connection, open_items)
     endings = [
         _repetition(item, digests[job_of(item)]) for item in open_items if job_of(item) in digests
     ]
@@ -80,13 +78,13 @@ def _present(
     return connection.execute(statement).scalars().all()
 
 
-def _digests(connection: Connection, task: Task, items: Sequence[BatchItem]) -> Mapping[Job, bytes]:
+def _digests(connection: Connection, items: Sequence[BatchItem]) -> Mapping[Job, bytes]:
     """Payload digests of the answers that stand for the jobs of `items`."""
-    wanted: dict[tuple[str, int], list[str]] = defaultdict(list)
+    wanted: dict[tuple[str, Task, int], list[str]] = defaultdict(list)
     for item in items:
-        wanted[item.job.tenant, item.run].append(item.job.job_id)
+        wanted[item.job.tenant, item.task, item.run].append(item.job.job_id)
     found: dict[Job, Any] = {}
-    for (tenant, run), job_ids in wanted.items():
+    for (tenant, task, run), job_ids in wanted.items():
         statement = select(result.c.job_id, result.c.payload_digest).where(
             result.c.tenant == tenant,
             result.c.task == task.value,
@@ -94,7 +92,7 @@ def _digests(connection: Connection, task: Task, items: Sequence[BatchItem]) -> 
             result.c.job_id.in_(job_ids),
         )
         for job_id, digest in connection.execute(statement):
-            found[tenant, job_id, run] = digest
+            found[tenant, task, job_id, run] = digest
     return found
 
 

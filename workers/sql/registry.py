@@ -93,6 +93,11 @@ class SqlRegistry:
 
 
 def _register(connection: Connection, manifest: Manifest, digest: str, path: Path) -> ModelVersion:
+    if manifest.task is None:
+        raise UsageError(
+            f"{path} is a pre-trained encoder and answers no task: train a model from it with "
+            "`textmill train --init-from`"
+        )
     _lock_model(connection, manifest.name, manifest.task)
     if (known := _moved(connection, digest, path)) is not None:
         return known
@@ -134,8 +139,8 @@ def _moved(connection: Connection, digest: str, path: Path) -> ModelVersion | No
 
 def _check_route(task: Task, language: Language, version: ModelVersion) -> None:
     named = f"{version.name}@{version.version}"
-    if version.task != task:
-        raise UsageError(f"{named} answers {version.task}, not {task}")
+    if task not in version.tasks:
+        raise UsageError(f"{named} answers {', '.join(version.tasks)}, not {task}")
     if language not in version.languages:
         raise UsageError(f"{named} reads {', '.join(version.languages)}, not {language}")
 
@@ -168,4 +173,5 @@ def _version(row: Row[Any]) -> ModelVersion:
         digest=row.digest,
         path=Path(row.path),
         state=row.state,
+        further=tuple(Task(task) for task in manifest.get("further", ())),
     )

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Engine
 
 from schemas.batch import Batch
 from schemas.record import Ending, Partition
-from schemas.task import Task
 from workers.ports import Answer, Recorded
 from workers.sql.endings import insert_endings
 from workers.sql.errors import UnstorableError
@@ -29,7 +28,6 @@ from workers.sql.transaction import written
 class _Work(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be kept."""
 
-    task: Task
     answers: Sequence[Answer]
     endings: Sequence[Ending]
     shared: Shared
@@ -69,7 +67,6 @@ class SqlResults:
         """See `workers.ports.Results`."""
         refused = [answer.item for answer in answers if not storable(answer.prediction)]
         work = _Work(
-            task=batch.task,
             answers=sorted((a for a in answers if storable(a.prediction)), key=order),
             endings=[*endings, *map(unstorable, refused)],
             shared=shared_of(batch, len(answers), compute_s, datetime.now(UTC)),
@@ -110,5 +107,5 @@ def _keep(
     endings = [unstorable(answer.item) for answer in refused]
     if new == len(taken):
         return [record_of(answer.item) for answer in taken], endings
-    settled, repetitions = explain(connection, work.task, taken)
+    settled, repetitions = explain(connection, taken)
     return list(settled), endings + repetitions

@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 
     tenant: str
     job_id: str
+    task: str
     run: int
     topic_id: str
     partition: int
@@ -54,7 +55,6 @@ class Row(msgspec.Struct, frozen=True):
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """What the rows of a batch have in common. The fields are columns."""
 
-    task: str
     model_version_id: int
     batch_id: str
     attempt: int
@@ -62,10 +62,10 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     compute_ms: float
 
 
-def order(answer: Answer) -> tuple[str, str, int, int]:
+def order(answer: Answer) -> tuple[str, str, str, int, int]:
     """Rows are inserted in this order everywhere, so that two writers never wait in a ring."""
     item = answer.item
-    return item.job.tenant, item.job.job_id, item.run, item.offset
+    return item.job.tenant, item.job.job_id, item.task, item.run, item.offset
 
 
 def row_of(answer: Answer, now: float) -> Row:
@@ -76,6 +76,7 @@ def row_of(answer: Answer, now: float) -> Row:
     return Row(
         job.tenant,
         job.job_id,
+        item.task.value,
         item.run,
         partition.topic_id,
         partition.number,
@@ -102,7 +103,6 @@ def _plausible(moment: float, now: float) -> float:
 def shared_of(batch: Batch, answers: int, compute_s: float, now: datetime) -> Shared:
     """The columns that all rows of `batch` share; the time of computing is divided by head."""
     return Shared(
-        task=batch.task.value,
         model_version_id=batch.version_id,
         batch_id=batch.batch_id,
         attempt=batch.attempt,

@@ -172,7 +172,6 @@ class DispatcherProcess(Process):
             batch_id=flight.batch_id,
             attempt=flight.attempt,
             reply_to=self.id,
-            task=first.task,
             version_id=first.version.version_id,
             digest=first.version.digest,
             items=tuple(delivery.item for delivery in flight.deliveries),
