@@ -6,7 +6,7 @@ What is left out has the default below. A recipe, the data and the seed together
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -66,12 +66,21 @@ class FitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Steps between two reports of loss and scores."""
 
 
+class DistilConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    teachers: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Networks of this recipe, trained first with other seeds, whose mean belief is learnt beside
+    the labels; 0 for none."""
+    weight: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    """Share of the teachers in the loss; the rest is the labels'."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: DataConfig = DataConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     encoder: EncoderConfig = TextCNNConfig()
     head: HeadConfig = ClassificationConfig()
     fit: FitConfig = FitConfig()
+    distil: DistilConfig = DistilConfig()
     storage: Literal["float32", "float16"] = "float16"
     """How weights are kept on disk; they are rounded to it before scores are taken, so loading
     gives exactly the weights that were scored."""

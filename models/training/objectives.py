@@ -14,6 +14,10 @@ from models.training.batches import Batch
 from models.training.metrics import scores
 from models.training.tag_metrics import deciding, tag_scores
 
+_LEAST = (
+    1e-6  # probability below which a marginal does not fall, so that its logarithm stays finite
+)
+
 Decided = Sequence[tuple[Batch, NDArray[Any]]]
 """Batches, each with the numbers decided for it, in the shape of its labels."""
 
@@ -28,6 +32,12 @@ class Objective(Protocol):
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
         """Return the mean loss of a batch, a scalar."""
+
+    def belief(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the probabilities of the labels, in their shape with an axis more."""
+
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+        """Return the mean cross entropy of the network's belief against `beliefs`, a scalar."""
 
     def decide(self, network: Any, ids: Any) -> Any:
         """Return the decided label numbers, in the shape of the labels."""
@@ -48,6 +58,14 @@ class Labels:
         target = tf.one_hot(labels, self._classes) * (1 - self._smoothing)
         target += self._smoothing / self._classes
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, output))
+
+    def belief(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the softmax [rows, classes]."""
+        return tf.nn.softmax(output)
+
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+        """Return the cross entropy, by text."""
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(beliefs, output))
 
     def decide(self, network: Any, ids: Any) -> Any:
         """Return the most probable label."""
@@ -73,6 +91,17 @@ class Tags:
         allowed = network.get_layer(tagging.CRF).scores(self._grammar)
         gained = crf.log_likelihood(output, labels, mask, allowed)
         return -tf.reduce_sum(gained) / tf.reduce_sum(tf.cast(mask, tf.float32))
+
+    def belief(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the marginals [rows, length, classes]."""
+        allowed = network.get_layer(tagging.CRF).scores(self._grammar)
+        return crf.marginals(output, tagging.mask_of(ids), allowed)
+
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+        """Return the cross entropy of the marginals, by token."""
+        real = tf.cast(tagging.mask_of(ids), tf.float32)
+        logs = tf.math.log(tf.maximum(self.belief(network, ids, output), _LEAST))
+        return -tf.reduce_sum(tf.reduce_sum(beliefs * logs, -1) * real) / tf.reduce_sum(real)
 
     def decide(self, network: Any, ids: Any) -> Any:
         """Return the best sequence of tags."""

@@ -7,6 +7,7 @@ lies in `<out>.training`, from which `resume` goes on; of it the learning curve 
 
 import shutil
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 
 from models import artifact, catalog
 from models.live_model import LiveModel
-from models.training import card, courses, curves, raw_text, transfer
+from models.training import card, courses, curves, distil, raw_text, transfer
 from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.fit import Observer, Trainer
@@ -54,26 +55,37 @@ def train(request: Request, observer: Observer) -> Manifest:
     workspace = _workspace(request)
     config = request.config
     course = courses.prepare(_sources(request), config)
-    keras.utils.set_random_seed(config.fit.seed)
     architecture = catalog.Architecture(
         vocabulary=course.tokenizer.size,
         classes=len(course.labels),
         encoder=config.encoder,
         head=config.head,
     )
-    network = catalog.build(architecture)
-    if request.raw and isinstance(config.encoder, catalog.TokenEncoderConfig):
-        texts = raw_text.read(request.raw, request.lang)
-        raw_text.start(network, config.encoder, course.tokenizer, texts)
-    parent = transfer.start(network, architecture, request.init_from)
+    make = partial(_network, request, course, architecture)
+    objective = distil.taught(course, config, make, workspace, observer)
+    network, parent = make(config.fit.seed)
     examples = len(course.train.ids)
-    trainer = Trainer(network, course.objective, config.fit, examples)
+    trainer = Trainer(network, objective, config.fit, examples)
     progress = trainer.run(course.train, course.dev, workspace, observer)
     curves.draw(progress, workspace / _CURVE)
     manifest = _manifest(request, architecture, course.labels, examples)
     manifest = msgspec.structs.replace(manifest, parent=parent)
     manifest = _finish(request, manifest, course, network)
     return _write(request, manifest, course, network, workspace)
+
+
+def _network(
+    request: Request, course: Course, architecture: catalog.Architecture, seed: int
+) -> tuple[Any, str | None]:
+    """Return a network before its first step and its parent's digest; all random numbers that are
+    drawn from here on come from `seed`."""
+    keras.utils.set_random_seed(seed)
+    network = catalog.build(architecture)
+    encoder = request.config.encoder
+    if request.raw and isinstance(encoder, catalog.TokenEncoderConfig):
+        texts = raw_text.read(request.raw, request.lang)
+        raw_text.start(network, encoder, course.tokenizer, texts)
+    return network, transfer.start(network, architecture, request.init_from)
 
 
 def _sources(request: Request) -> Sources:
@@ -158,7 +170,9 @@ def _write(
     written = artifact.save(request.out, manifest, files)
     LiveModel.load(request.out).check_samples()
     for path in workspace.iterdir():
-        if path.name != _CURVE:
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != _CURVE:
             path.unlink()
     return written
 

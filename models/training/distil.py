@@ -1,0 +1,80 @@
+"""Distillation: a network learns from several others beside the labels (Hinton et al. 2015).
+
+The teachers have the learner's own recipe and seeds of their own (born-again networks, Furlanello
+et al. 2018). What they believe of a batch, on average, is a softer and steadier answer than its
+labels, and one network that has learnt it keeps most of what the whole ensemble gains:
+
+    loss = (1 - weight) loss(labels) + weight cross_entropy(mean belief, the learner's belief)
+
+A teacher is kept, as every network, at the epoch with its best dev score. Teachers see the batch as
+the learner does, its hidden tokens hidden, so that a text is never answered by heart.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.training.config import Config
+from models.training.courses import Course
+from models.training.fit import Observer, Trainer
+from models.training.objectives import Decided, Objective
+
+_APART = 1000
+"""Between the seeds of a learner and of its teachers: more than anybody tries one by one."""
+
+
+def taught(
+    course: Course, config: Config, make: Callable[[int], Any], folder: Path, observer: Observer
+) -> Objective:
+    """Train the teachers in folders below `folder`, or go on there; return what is learnt of them.
+
+    `make` gives a network before its first step, for a seed, and whatever else in a tuple. Without
+    teachers in the recipe the course's own objective comes back.
+    """
+    teachers = []
+    for number in range(1, config.distil.teachers + 1):
+        fit = msgspec.structs.replace(config.fit, seed=config.fit.seed + _APART * number)
+        network = make(fit.seed)[0]
+        trainer = Trainer(network, course.objective, fit, len(course.train.ids))
+        trainer.run(course.train, course.dev, folder / f"teacher-{number}", observer)
+        teachers.append(network)
+    if not teachers:
+        return course.objective
+    return Taught(course.objective, teachers, config.distil.weight)
+
+
+class Taught:
+    """An `Objective` whose loss also asks for agreement with the teachers."""
+
+    def __init__(self, objective: Objective, teachers: Sequence[Any], weight: float) -> None:
+        self.metric, self.shape = objective.metric, objective.shape
+        self._objective, self._teachers, self._weight = objective, teachers, weight
+
+    def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
+        """Return the weighted sum of both losses."""
+        learnt = self._objective.loss(network, ids, output, labels)
+        believed = self._objective.disbelief(network, ids, output, self._mean_belief(ids))
+        return (1 - self._weight) * learnt + self._weight * believed
+
+    def belief(self, network: Any, ids: Any, output: Any) -> Any:
+        """See `Objective`."""
+        return self._objective.belief(network, ids, output)
+
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+        """See `Objective`."""
+        return self._objective.disbelief(network, ids, output, beliefs)
+
+    def decide(self, network: Any, ids: Any) -> Any:
+        """See `Objective`."""
+        return self._objective.decide(network, ids)
+
+    def scores(self, decided: Decided) -> dict[str, float]:
+        """See `Objective`."""
+        return self._objective.scores(decided)
+
+    def _mean_belief(self, ids: Any) -> Any:
+        outputs = [(one, one(ids, training=False)) for one in self._teachers]
+        beliefs = [self._objective.belief(one, ids, output) for one, output in outputs]
+        return sum(beliefs) / len(beliefs)
