@@ -20,8 +20,8 @@ _POOL = 32  # batches' worth of shuffled texts that are sorted by length togethe
 class Encoded(NamedTuple):
     """Texts as ids [tokens] or [tokens, columns], each already cut, and their label numbers.
 
-    `labels` is int32 [examples] where a text has one, and a sequence of int32 [tokens] where every
-    token has.
+    `labels` is int32 [examples] where a text has one, and a sequence of int32 [any number] where it
+    has several: one a token, one a sentence, the ids of a summary.
     """
 
     ids: Sequence[Ids]
@@ -30,7 +30,7 @@ class Encoded(NamedTuple):
 
 class Batch(NamedTuple):
     """ids int32 [rows, length] or [rows, length, columns], 0 is padding; labels int32 [rows] or
-    [rows, length]; indices into the `Encoded`.
+    [rows, greatest number of labels]; indices into the `Encoded`.
     """
 
     ids: Ids
@@ -70,15 +70,14 @@ def by_length(data: Encoded, size: int) -> Iterator[Batch]:
 
 
 def _batch(data: Encoded, indices: NDArray[np.int64]) -> Batch:
-    longest = max(len(data.ids[index]) for index in indices)
-    length = -(-longest // _STEP) * _STEP
-    ids = _pad([data.ids[index] for index in indices], length)
+    ids = _pad([data.ids[index] for index in indices])
     if isinstance(data.labels, np.ndarray):
         return Batch(ids, data.labels[indices], indices)
-    return Batch(ids, _pad([data.labels[index] for index in indices], length), indices)
+    return Batch(ids, _pad([data.labels[index] for index in indices]), indices)
 
 
-def _pad(rows: Sequence[NDArray[np.int32]], length: int) -> NDArray[np.int32]:
+def _pad(rows: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    length = -(-max(map(len, rows)) // _STEP) * _STEP
     padded = np.zeros((len(rows), length, *rows[0].shape[1:]), dtype=np.int32)
     for number, row in enumerate(rows):
         padded[number, : len(row)] = row

@@ -28,11 +28,11 @@ def _summary(manifest: Manifest) -> str:
     kind = encoder["type"] if isinstance(encoder, dict) else "?"
     shown = ", ".join(manifest.labels[:20])
     more = f" and {len(manifest.labels) - 20} more" if len(manifest.labels) > 20 else ""
+    labels = f"\n\n{len(manifest.labels)} labels: {shown}{more}." if shown else ""
     return (
         f"Task: {manifest.task}. Language: {', '.join(manifest.languages)}. "
         f"Network: {kind}. Longest input: {manifest.max_length} tokens; "
-        "longer texts are read in windows.\n\n"
-        f"{len(manifest.labels)} labels: {shown}{more}."
+        f"longer texts are read in windows.{labels}"
     )
 
 

@@ -5,6 +5,7 @@ What is left out has the default below. A recipe, the data and the seed together
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,7 +87,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     gives exactly the weights that were scored."""
 
 
-_TAGGING = Config(encoder=RecurrentConfig(), head=TaggingConfig())
+_DEFAULTS: Mapping[Task, Config] = {
+    Task.TAGGING: Config(encoder=RecurrentConfig(), head=TaggingConfig()),
+}
+"""What is trained without a recipe; of tasks that are not here, `Config()`."""
+_TASKS: Mapping[type, tuple[Task, ...]] = {
+    ClassificationConfig: (Task.CLASSIFICATION, Task.SENTIMENT),
+    TaggingConfig: (Task.TAGGING,),
+}
+"""The tasks that a kind of head answers."""
 
 
 def load(path: Path | None, task: Task = Task.CLASSIFICATION) -> Config:
@@ -96,9 +105,9 @@ def load(path: Path | None, task: Task = Task.CLASSIFICATION) -> Config:
         SettingsError: the recipe cannot be read or is wrong, or its head is of another task.
     """
     if path is None:
-        return _TAGGING if task is Task.TAGGING else Config()
+        return _DEFAULTS.get(task, Config())
     config = _read(path)
-    if isinstance(config.head, TaggingConfig) != (task is Task.TAGGING):
+    if task not in _TASKS[type(config.head)]:
         raise SettingsError(f"the recipe {path} is wrong: its [head] does not answer {task}")
     return config
 

@@ -14,9 +14,11 @@ from models.answering.classes import ClassAnswerer
 from models.answering.spans import SpanAnswerer
 from models.live_model import LiveModel
 from models.text.tags import Chunk, synonyms_for, tags_of
-from models.training import data, tagged
+from models.training import data, summarised, tagged
 from models.training.data import Example
 from models.training.metrics import scores
+from models.training.rouge import mean_rouge
+from models.training.summarised import Summarised
 from models.training.tag_metrics import tag_scores
 from models.training.tagged import Sentence
 from schemas.prediction import Prediction
@@ -48,6 +50,14 @@ def score_tags(model: LiveModel, sentences: Sequence[Sentence]) -> dict[str, flo
     return tag_scores([one.tags for one in sentences], predicted, labels)
 
 
+def score_summaries(model: LiveModel, examples: Sequence[Summarised]) -> dict[str, float]:
+    """Return the mean `rouge_1`, `rouge_2` and `rouge_l`, against the best of the references."""
+    answers = model.predict_texts([one.text for one in examples])
+    references = [one.references for one in examples]
+    summaries = [answer.summary or "" for answer in answers]
+    return mean_rouge(summaries, references, model.manifest.languages[0])
+
+
 def _stretches(answer: Prediction, starts: Sequence[int]) -> list[Chunk]:
     """Return an answer's spans by the numbers of their tokens, given where each token starts."""
     return [
@@ -65,6 +75,11 @@ def _evaluate_labels(model: LiveModel, path: Path) -> dict[str, Any]:
 def _evaluate_tags(model: LiveModel, path: Path) -> dict[str, Any]:
     sentences = tagged.read([path], synonyms_for(model.manifest.labels))
     return {"examples": len(sentences), "left_out": 0, **score_tags(model, sentences)}
+
+
+def _evaluate_summaries(model: LiveModel, path: Path) -> dict[str, Any]:
+    examples = summarised.read([path])
+    return {"examples": len(examples), "left_out": 0, **score_summaries(model, examples)}
 
 
 _EVALUATIONS: Mapping[type, Callable[[LiveModel, Path], dict[str, Any]]] = {

@@ -90,3 +90,10 @@ def test_hiding_leaves_padding_alone() -> None:
     ids = np.array([[5, 6, 0, 0]], dtype=np.int32)
     assert batches.hide(ids, 1.0, np.random.default_rng(1)).tolist() == [[1, 1, 0, 0]]
     assert batches.hide(ids, 0.0, np.random.default_rng(1)).tolist() == ids.tolist()
+
+
+def test_labels_have_a_length_of_their_own() -> None:
+    data = Encoded([np.ones(3, np.int32)] * 2, [np.ones(9, np.int32), np.ones(2, np.int32)])
+    (batch,) = batches.by_length(data, 8)
+    assert (batch.ids.shape, batch.labels.shape) == ((2, 8), (2, 16))
+    assert batch.labels.sum(axis=1).tolist() == [9, 2]
