@@ -14,7 +14,17 @@ import typer
 import models.cli
 import producers.cli
 from schemas.errors import TextmillError, UsageError
-from workers.cli import database, demo, doctor, results, running, settings, topics, versions
+from workers.cli import (
+    database,
+    demo,
+    doctor,
+    results,
+    running,
+    settings,
+    simulate,
+    topics,
+    versions,
+)
 from workers.failure import kind
 from workers.supervised import EXIT_BROKEN
 
@@ -35,6 +45,7 @@ app.add_typer(models.cli.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)
+app.add_typer(simulate.app)
 
 
 def main() -> None:
