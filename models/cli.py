@@ -42,6 +42,9 @@ def train(
         Path | None, typer.Option(help="Version directory whose encoder to start from.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Recipe, TOML; default values else.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last finished epoch.")] = False,
 ) -> None:
     """Train a model and write a version directory; the learning curve lies in OUT.training.
@@ -66,7 +69,7 @@ def train(
         test=tuple(test or ()),
         raw=tuple(raw or ()),
         init_from=init_from,
-        config=recipes.load(config, task),
+        config=recipes.seeded(recipes.load(config, task), seed),
         out=out,
         resume=resume,
     )

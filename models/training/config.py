@@ -112,6 +112,13 @@ def load(path: Path | None, task: Task = Task.CLASSIFICATION) -> Config:
     return config
 
 
+def seeded(config: Config, seed: int | None) -> Config:
+    """Return the recipe with another seed; with its own for None."""
+    if seed is None:
+        return config
+    return msgspec.structs.replace(config, fit=msgspec.structs.replace(config.fit, seed=seed))
+
+
 def _read(path: Path) -> Config:
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)

@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from models.cli import train
+from schemas.errors import SettingsError
 from schemas.task import Task
 
 _PACKAGE = Path(__file__).parent.parent
@@ -54,24 +55,39 @@ def train_all(
     only: Annotated[str, typer.Option(help="Train this one alone; empty for all.")] = "",
 ) -> None:
     """Train every starter version that is not there yet."""
-    for starter in STARTERS:
-        directory = out / starter.name
-        if directory.exists() or only not in ("", starter.name):
-            continue
-        folders = [data / corpus for corpus in starter.corpora]
-        train(
-            task=starter.task,
-            lang=starter.lang,
-            name=starter.name,
-            train=[folder / "train.jsonl.gz" for folder in folders],
-            dev=[folder / "dev.jsonl.gz" for folder in folders],
-            test=[folder / "test.jsonl.gz" for folder in folders],
-            raw=[data / f"{name}.jsonl.gz" for name in starter.raw],
-            init_from=None if starter.init_from is None else out / starter.init_from,
-            config=_PACKAGE / "recipes" / f"{starter.name}.toml",
-            out=directory,
-            resume=True,
-        )
+    for starter in chosen(only):
+        train_one(starter, data, out)
+
+
+def chosen(only: str) -> tuple[Starter, ...]:
+    """Return the starters called `only`, or all for an empty name; SettingsError for none."""
+    starters = tuple(starter for starter in STARTERS if only in ("", starter.name))
+    if not starters:
+        names = ", ".join(starter.name for starter in STARTERS)
+        raise SettingsError(f"--only {only!r}: choose one of {names}")
+    return starters
+
+
+def train_one(starter: Starter, data: Path, out: Path, seed: int | None = None) -> None:
+    """Train a starter version into `out` if it is not there yet; `seed` None is the recipe's."""
+    directory = out / starter.name
+    if directory.exists():
+        return
+    folders = [data / corpus for corpus in starter.corpora]
+    train(
+        task=starter.task,
+        lang=starter.lang,
+        name=starter.name,
+        train=[folder / "train.jsonl.gz" for folder in folders],
+        dev=[folder / "dev.jsonl.gz" for folder in folders],
+        test=[folder / "test.jsonl.gz" for folder in folders],
+        raw=[data / f"{name}.jsonl.gz" for name in starter.raw],
+        init_from=None if starter.init_from is None else out / starter.init_from,
+        config=_PACKAGE / "recipes" / f"{starter.name}.toml",
+        out=directory,
+        seed=seed,
+        resume=True,
+    )
 
 
 if __name__ == "__main__":
