@@ -24,7 +24,7 @@ _SPECIAL = ("[PAD]", "[UNK]")
 
 Unit = Literal["character", "word"]
 
-_PATTERNS: dict[Unit, str] = {
+PATTERNS: dict[Unit, str] = {
     "character": r"\S",
     "word": "|".join(
         (
@@ -70,14 +70,14 @@ class WordTokenizer:
         Raises DataError where the sentences hold nothing to learn from.
         """
         counts = Counter(fold(token).lower() for tokens in sentences for token in tokens)
-        known = [form for form, count in _ranked(counts) if count >= min_frequency and form.strip()]
+        known = [form for form, count in ranked(counts) if count >= min_frequency and form.strip()]
         if not known:
             raise DataError("the training texts are too few or empty: no vocabulary can be learnt")
         names = [*_SPECIAL, *known[: vocabulary - len(_SPECIAL)]]
         ids = {name: number for number, name in enumerate(names)}
         rust = RustTokenizer(models.WordLevel(vocab=ids, unk_token=_SPECIAL[UNKNOWN]))
         rust.normalizer = normalizers.Lowercase()
-        rust.pre_tokenizer = pre_tokenizers.Split(Regex(_PATTERNS[unit]), "removed", invert=True)
+        rust.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERNS[unit]), "removed", invert=True)
         return cls(rust)
 
     @classmethod
@@ -116,6 +116,6 @@ class WordTokenizer:
         return number if number > UNKNOWN else UNKNOWN
 
 
-def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     """Most frequent first; equals by spelling, so that the order of the file decides nothing."""
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -16,6 +16,7 @@ from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
+from models.text.cleaning import ParsingConfig
 from schemas.errors import SettingsError
 from schemas.task import Task
 
@@ -42,8 +43,9 @@ class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Most word pieces."""
     min_frequency: int = 2
     """A character or piece seen less often is unknown."""
-    unit: Literal["character", "word"] | None = None
-    """Tagging: what carries a tag; None: characters in Chinese, words in English."""
+    unit: Literal["subword", "character", "word"] | None = None
+    """What is one token (`models.text.vocabulary`); None: sub-words. Tagging: what carries a tag,
+    characters or words; None: characters in Chinese, words in English."""
 
 
 class FitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +79,7 @@ class DistilConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: DataConfig = DataConfig()
+    parsing: ParsingConfig = ParsingConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     encoder: EncoderConfig = TextCNNConfig()
     head: HeadConfig = ClassificationConfig()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.training.config import Config, load
+from models.training.courses import Sources, prepare
 from models.training.starters import STARTERS, Starter
 from schemas.errors import SettingsError
 from schemas.task import Task
@@ -47,3 +48,21 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, text: str, message: str) -> N
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(SettingsError, match=message):
         load(tmp_path / "r.toml")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ('[parsing]\nclean = ["url"]', "cannot serve tagging"),
+        ('[tokenizer]\nunit = "subword"', 'takes "character" or "word"'),
+    ],
+)
+def test_a_tagger_refuses_what_would_move_its_spans(
+    tmp_path: Path, recipe: str, message: str
+) -> None:
+    (tmp_path / "r.toml").write_text(
+        recipe + '\n[encoder]\ntype = "recurrent"\n[head]\ntype = "tagging"'
+    )
+    sources = Sources(train=(), dev=(), lang="en")
+    with pytest.raises(SettingsError, match=message):
+        prepare(sources, load(tmp_path / "r.toml", Task.TAGGING))

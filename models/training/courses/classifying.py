@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from models.live_model import LiveModel
-from models.text.tokenizer import Tokenizer
 from models.training import data, scoring
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses.course import Sources
+from models.training.courses.units import tokenizer_for
 from models.training.objectives import Labels, Objective
 from schemas.question import Question
 
@@ -23,12 +23,7 @@ class Classifying:
         self.labels = data.labels_of(examples, sources.train[0])
         dev = data.read_all(sources.dev)
         self._dev = data.select(dev, self.labels, sources.dev[0]).examples
-        wanted = config.tokenizer
-        self.tokenizer = (
-            Tokenizer.fit([one.text for one in examples], wanted.vocabulary, wanted.min_frequency)
-            if sources.tokenizer is None
-            else Tokenizer.load(sources.tokenizer)
-        )
+        self.tokenizer = tokenizer_for([one.text for one in examples], sources, config)
         self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing)
         self._length = config.encoder.length
         self.train, self.dev = self._encode(examples), self._encode(self._dev)

@@ -9,17 +9,15 @@ from models import catalog
 from models.live_model import LiveModel
 from models.text.alignment import fold
 from models.text.features import FeatureConfig, columns
-from models.text.words import Unit, WordTokenizer
+from models.text.words import WordTokenizer
 from models.training import scoring, tagged
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses.course import Sources
+from models.training.courses.units import tagging_unit
 from models.training.objectives import Objective, Tags
 from schemas.errors import ArtifactError, SettingsError
-from schemas.model_version import Language
 from schemas.question import Question
-
-_UNITS: dict[Language, Unit] = {"zh": "character", "en": "word"}
 
 
 class Tagging:
@@ -27,7 +25,7 @@ class Tagging:
 
     def __init__(self, sources: Sources, config: Config) -> None:
         self._config, self._features = config, _features(config)
-        self._unit = config.tokenizer.unit or _UNITS[sources.lang]
+        self._unit = tagging_unit(sources, config)
         sentences = tagged.read(sources.train, config.data.rename_labels)
         self.labels = tagged.labels_of(sentences, sources.train)
         self._dev = tagged.read(sources.dev, config.data.rename_labels)
