@@ -2,7 +2,8 @@
 
 The one place that knows which encoders and heads exist. A classifier is a function of token ids
 [batch, length] (int32, 0 is padding) to logits [batch, classes]; a tagger one of ids and features
-[batch, length, columns] to emissions [batch, length, classes]. To add an encoder: write a module
+[batch, length, columns] to emissions [batch, length, classes]; a joint network one of the same to
+a list of both, one a branch. To add an encoder: write a module
 with a tagged configuration, a function `encode` and, where it can, a function `encode_tokens`, and
 name them here.
 """
@@ -14,13 +15,16 @@ import keras
 import msgspec
 
 from models.encoders import recurrent, textcnn, transformer
-from models.heads import classification, tagging
+from models.heads import classification, joint, tagging
+from models.layers.embedding import mask_of
 from schemas.errors import ArtifactError
 
 TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
 """Encoders that have a vector for each token, and read hashed features beside the ids."""
 EncoderConfig = textcnn.TextCNNConfig | TokenEncoderConfig
-HeadConfig = classification.ClassificationConfig | tagging.TaggingConfig
+PlainHeadConfig = classification.ClassificationConfig | tagging.TaggingConfig
+"""Heads that a recipe names; those of a joint network come from its tasks."""
+HeadConfig = PlainHeadConfig | joint.JointConfig
 
 _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
@@ -39,6 +43,7 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     vocabulary: int
     """Token ids, padding and unknown included."""
     classes: int
+    """Labels of the head, in a joint network those of its first branch."""
     encoder: EncoderConfig
     head: HeadConfig
 
@@ -92,7 +97,16 @@ def _tagger(architecture: Architecture) -> Any:
     return keras.Model(ids, emissions, name="tagger")
 
 
+def _joint(architecture: Architecture) -> Any:
+    encoder, head = of_tokens(architecture.encoder), cast(joint.JointConfig, architecture.head)
+    ids = keras.Input((None, 1 + encoder.features.hashed), dtype="int32", name="ids")
+    features = _OF_TOKENS[type(encoder)](ids, architecture.vocabulary, encoder)
+    outputs = [joint.branch(features, mask_of(ids), one) for one in head.branches]
+    return keras.Model(ids, outputs, name="joint")
+
+
 _NETWORKS: Mapping[type, Callable[[Architecture], Any]] = {
     classification.ClassificationConfig: _classifier,
     tagging.TaggingConfig: _tagger,
+    joint.JointConfig: _joint,
 }

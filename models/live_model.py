@@ -12,6 +12,7 @@ raises ArtifactError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
@@ -23,21 +24,25 @@ import tensorflow as tf
 from models import artifact, catalog
 from models.answering.answerer import TOLERANCE, Answerer, Parsed
 from models.answering.classes import ClassAnswerer, agree
+from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
 from models.heads.classification import ClassificationConfig
+from models.heads.joint import JointConfig
 from models.heads.tagging import TaggingConfig
 from models.shapes import LENGTHS, TOKEN_BUDGET, bucket, plan
 from models.text.tokenizer import Ids
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, UsageError
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
 from schemas.question import Question
+from schemas.task import Task
 
 __all__ = ["TOLERANCE", "Features", "LiveModel", "Parsed", "agree"]
 
 _ANSWERERS: Mapping[type, Any] = {
     ClassificationConfig: ClassAnswerer,
     TaggingConfig: SpanAnswerer,
+    JointConfig: JointAnswerer,
 }
 """Kind of head to what parses for it and reads its outputs."""
 
@@ -75,10 +80,7 @@ class LiveModel:
         manifest = artifact.verify(directory)
         architecture = catalog.read(manifest.architecture)
         tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
-        if (architecture.vocabulary, architecture.classes) != (
-            tokenizer.size,
-            len(manifest.labels),
-        ):
+        if architecture.vocabulary != tokenizer.size or not _fit(manifest, architecture):
             raise ArtifactError(f"{directory}: tokenizer, labels and architecture do not fit")
         network = catalog.build(architecture)
         try:
@@ -86,6 +88,17 @@ class LiveModel:
         except (ValueError, KeyError, OSError) as error:
             raise ArtifactError(f"{directory}: the weights do not fit the architecture") from error
         return cls(manifest, tokenizer, network)
+
+    def of(self, task: Task) -> "LiveModel":
+        """Return this version as one that answers `task` alone; UsageError where it does not."""
+        if task not in self.manifest.tasks:
+            answered = ", ".join(self.manifest.tasks)
+            raise UsageError(f"{self.manifest.name} answers {answered}, not {task}")
+        if not isinstance(self.answerer, JointAnswerer):
+            return self
+        alone = copy(self)
+        alone.manifest, alone.answerer = only(self.manifest, task), self.answerer.parts[task]
+        return alone
 
     @property
     def traces(self) -> int:
@@ -175,13 +188,22 @@ class LiveModel:
     def check_samples(self) -> None:
         """Compare with the answers this version gave when it was made; else ArtifactError."""
         samples = self.manifest.samples
-        answers = self.predict_texts([sample.text for sample in samples])
+        answers = self.ask([Question(one.text, task=one.task or None) for one in samples])
         for sample, answer in zip(samples, answers, strict=True):
             if not self.answerer.agree(sample.prediction, answer):
                 raise ArtifactError(
                     f"{self.manifest.name} does not give its own sample answer for "
                     f"{sample.text[:40]!r}"
                 )
+
+
+def _fit(manifest: Manifest, architecture: catalog.Architecture) -> bool:
+    """Whether the labels are as many as the network gives logits."""
+    head = architecture.head
+    if not isinstance(head, JointConfig):
+        return architecture.classes == len(manifest.labels)
+    wanted = {task: len(labels) for task, labels in manifest.tasks.items()}
+    return {one.task: one.classes for one in head.branches} == wanted
 
 
 def _cut(parsed: Parsed, length: int) -> Parsed:

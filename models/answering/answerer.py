@@ -9,6 +9,7 @@ from models.text.tokenizer import Ids
 from models.windows import Window
 from schemas.prediction import Prediction
 from schemas.question import Question
+from schemas.task import Task
 
 TOLERANCE = 1e-4
 """How far two probabilities of the same text may lie apart."""
@@ -24,6 +25,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool
     windows: tuple[Window, ...] = ()
     """The stretches of `ids` that are read one by one; none where all is read at once."""
+    task: Task | None = None
+    """Which answer of a joint version is wanted; None where there is only one."""
 
     @property
     def pieces(self) -> list[Ids]:
@@ -37,8 +40,13 @@ class Answerer(Protocol):
     An answerer that never gives a `Parsed` windows is never asked to stitch.
     """
 
+    arrays: int
+    """How many arrays `run` gives."""
     run: Any
     """The traced function: padded ids -> a tuple of arrays, one row a text or window."""
+
+    def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
+        """Return what `run` does, of a network of the same kind; to be traced."""
 
     def parse(self, questions: Sequence[Question]) -> list[Any]:
         """Return a `Parsed` for each question; any `str` has one."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.answering.answerer import TOLERANCE, Parsed
 from models.text.tokenizer import Tokenizer
+from models.text.units import Units
 from models.windows import reach, windows
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
@@ -25,18 +26,24 @@ TOP = 5
 class ClassAnswerer:
     """Answers with a label."""
 
-    def __init__(self, manifest: Manifest, tokenizer: Tokenizer, network: Any) -> None:
+    arrays = 1
+
+    def __init__(self, manifest: Manifest, tokenizer: Tokenizer | Units, network: Any) -> None:
         self._tokenizer, self._limit = tokenizer, manifest.max_length
         self._labels = np.array(manifest.labels, dtype=object)
         self.run = tf.function(
-            lambda ids: (tf.nn.softmax(tf.cast(network(ids, training=False), tf.float32)),),
-            input_signature=[tf.TensorSpec([None, None], tf.int32)],
+            lambda ids: self.read(network, ids),
+            input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
         )
 
     @staticmethod
     def load(path: Path) -> Tokenizer:
         """Read the tokenizer of a version."""
         return Tokenizer.load(path)
+
+    def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
+        """Return the probabilities [rows, labels]."""
+        return (tf.nn.softmax(tf.cast(network(ids, training=False), tf.float32)),)
 
     def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         """Normalise and tokenise; an empty text is one unknown token."""

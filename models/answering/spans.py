@@ -37,20 +37,26 @@ class Tagged(Parsed, frozen=True, kw_only=True):
 class SpanAnswerer:
     """Answers with spans."""
 
+    arrays = 2
+
     def __init__(self, manifest: Manifest, tokenizer: WordTokenizer, network: Any) -> None:
         self._tokenizer, self._limit, self._labels = tokenizer, manifest.max_length, manifest.labels
         self._features = catalog.of_tokens(catalog.read(manifest.architecture).encoder).features
         self._scheme = scheme_of(manifest.labels)
-        rules = grammar(manifest.labels)
+        self._grammar = grammar(manifest.labels)
         self.run = tf.function(
-            lambda ids: tuple(decode(network, ids, rules)),
-            input_signature=[tf.TensorSpec([None, None, 1 + self._features.hashed], tf.int32)],
+            lambda ids: self.read(network, ids),
+            input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
         )
 
     @staticmethod
     def load(path: Path) -> WordTokenizer:
         """Read the tokenizer of a version."""
         return WordTokenizer.load(path)
+
+    def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
+        """Return the best tags and their probabilities, each [rows, length]."""
+        return tuple(decode(network, ids, self._grammar))
 
     def parse(self, questions: Sequence[Question]) -> list[Tagged]:
         """Cut into units; a text without any is one unknown unit that no span can be of."""

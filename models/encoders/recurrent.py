@@ -22,22 +22,27 @@ from models.text.features import FeatureConfig
 _LAYERS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
-class RecurrentConfig(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="recurrent"
-):
-    """What a recurrent encoder needs to be built again."""
+class CellsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What recurrent layers need to be built again."""
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"
-    length: int = 512
-    """Longest text in tokens."""
-    embedding: int = 128
-    """Size of a token's vector."""
     units: int = 128
     """Size of the state, of each direction."""
     layers: int = 1
     bidirectional: bool = True
     dropout: float = 0.5
     """Share of vector components dropped in training, before, between and after the layers."""
+
+
+class RecurrentConfig(
+    CellsConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="recurrent"
+):
+    """What a recurrent encoder needs to be built again."""
+
+    length: int = 512
+    """Longest text in tokens."""
+    embedding: int = 128
+    """Size of a token's vector."""
     features: FeatureConfig = FeatureConfig()
     """Hashed columns beside the id; tagging only."""
 
@@ -52,12 +57,20 @@ def encode(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
 
 def encode_tokens(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
     """Build the encoder of tokens: ids as above -> features [batch, length, width]."""
-    mask = mask_of(ids)
     vectors = embed(ids, vocabulary, config.embedding, config.features)
+    return states(vectors, mask_of(ids), config)
+
+
+def states(vectors: Any, mask: Any, config: CellsConfig, *, prefix: str = "") -> Any:
+    """Build the layers: vectors [batch, length, any] -> states [batch, length, width].
+
+    `mask` is bool [batch, length]; `prefix` begins the names of the layers.
+    """
     for number in range(config.layers):
-        vectors = keras.layers.Dropout(config.dropout, name=f"dropout_{number}")(vectors)
-        layer = _LAYERS[config.cell](config.units, return_sequences=True, name=f"cell_{number}")
+        vectors = keras.layers.Dropout(config.dropout, name=f"{prefix}dropout_{number}")(vectors)
+        name = f"{prefix}cell_{number}"
+        layer = _LAYERS[config.cell](config.units, return_sequences=True, name=name)
         if config.bidirectional:
-            layer = keras.layers.Bidirectional(layer, name=f"layer_{number}")
+            layer = keras.layers.Bidirectional(layer, name=f"{prefix}layer_{number}")
         vectors = layer(vectors, mask=mask)
-    return keras.layers.Dropout(config.dropout, name="encoder_dropout")(vectors)
+    return keras.layers.Dropout(config.dropout, name=f"{prefix}encoder_dropout")(vectors)

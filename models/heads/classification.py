@@ -19,7 +19,10 @@ class ClassificationConfig(
     """Share of features dropped before the linear layer, in training only."""
 
 
-def classify(features: Any, classes: int, config: ClassificationConfig) -> Any:
-    """Build the head: features [batch, width] -> logits [batch, classes], float32."""
-    kept = keras.layers.Dropout(config.dropout, name="head_dropout")(features)
-    return keras.layers.Dense(classes, name="logits")(kept)
+def classify(features: Any, classes: int, config: ClassificationConfig, *, prefix: str = "") -> Any:
+    """Build the head: features [batch, width] -> logits [batch, classes], float32.
+
+    `prefix` begins the names of its layers, where a network has several heads.
+    """
+    kept = keras.layers.Dropout(config.dropout, name=f"{prefix}head_dropout")(features)
+    return keras.layers.Dense(classes, name=f"{prefix}logits")(kept)

@@ -32,10 +32,14 @@ class Tags(NamedTuple):
     confidence: Any
 
 
-def tag(features: Any, classes: int, config: TaggingConfig) -> Any:
-    """Build the head: features [batch, length, width] -> emissions [batch, length, classes]."""
-    kept = keras.layers.Dropout(config.dropout, name="head_dropout")(features)
-    return crf.Transitions(name=CRF)(keras.layers.Dense(classes, name="emissions")(kept))
+def tag(features: Any, classes: int, config: TaggingConfig, *, prefix: str = "") -> Any:
+    """Build the head: features [batch, length, width] -> emissions [batch, length, classes].
+
+    `prefix` begins the names of its layers, where a network has several heads.
+    """
+    kept = keras.layers.Dropout(config.dropout, name=f"{prefix}head_dropout")(features)
+    emissions = keras.layers.Dense(classes, name=f"{prefix}emissions")(kept)
+    return crf.Transitions(name=f"{prefix}{CRF}")(emissions)
 
 
 def mask_of(ids: Any) -> Any:

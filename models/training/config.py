@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from models.catalog import EncoderConfig, HeadConfig
+from models.catalog import EncoderConfig, PlainHeadConfig
 from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
@@ -82,7 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     parsing: ParsingConfig = ParsingConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     encoder: EncoderConfig = TextCNNConfig()
-    head: HeadConfig = ClassificationConfig()
+    head: PlainHeadConfig = ClassificationConfig()
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
     storage: Literal["float32", "float16"] = "float16"
