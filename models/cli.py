@@ -38,6 +38,10 @@ def train(
         list[Path] | None,
         typer.Option(help="Tagging: unlabelled texts for the first vectors; repeatable."),
     ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(help="Word vectors to start from: word2vec, fastText or GloVe as text (.gz)."),
+    ] = None,
     init_from: Annotated[
         Path | None, typer.Option(help="Version directory whose encoder to start from.")
     ] = None,
@@ -56,6 +60,8 @@ def train(
         raise SettingsError(
             f"--task {task} cannot be trained: choose one of {', '.join(_TRAINABLE)}"
         )
+    if vectors and init_from:
+        raise SettingsError("--vectors and --init-from both give the first vectors: choose one")
     import_tensorflow()
     from models.training import config as recipes
     from models.training import run
@@ -68,6 +74,7 @@ def train(
         dev=tuple(dev),
         test=tuple(test or ()),
         raw=tuple(raw or ()),
+        vectors=vectors,
         init_from=init_from,
         config=recipes.seeded(recipes.load(config, task), seed),
         out=out,

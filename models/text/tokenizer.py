@@ -71,6 +71,11 @@ class Tokenizer:
         """Write `tokenizer.json`."""
         self._rust.save(str(path))
 
+    @property
+    def spellings(self) -> dict[str, int]:
+        """Number of each token, by its spelling."""
+        return dict(self._rust.get_vocab())
+
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Return one int32 array a text, uncut; an empty text is one unknown token."""
         encoded = self._rust.encode_batch_fast(

@@ -95,6 +95,11 @@ class WordTokenizer:
         """Write `tokenizer.json`."""
         self._rust.save(str(path))
 
+    @property
+    def spellings(self) -> dict[str, int]:
+        """Number of each unit, by its spelling in lower case."""
+        return self._ids
+
     def split(self, text: str) -> list[Word]:
         """Cut a text into units, ascending and without overlap; white space is in none.
 

@@ -16,7 +16,7 @@ import msgspec
 
 from models import artifact, catalog
 from models.live_model import LiveModel
-from models.training import card, courses, curves, distil, raw_text, transfer
+from models.training import card, courses, curves, distil, raw_text, transfer, word_vectors
 from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.fit import Observer, Trainer
@@ -40,6 +40,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Scored at the end, never looked at before; empty for no test scores."""
     raw: tuple[Path, ...] = ()
     """Tagging: unlabelled texts that give the first vectors."""
+    vectors: Path | None = None
+    """Word vectors to start from, as text; None for none."""
     init_from: Path | None = None
     """Version directory whose tokenizer and encoder the training starts from; None for nothing."""
     config: Config
@@ -61,7 +63,7 @@ def train(request: Request, observer: Observer) -> Manifest:
         encoder=config.encoder,
         head=config.head,
     )
-    make = partial(_network, request, course, architecture)
+    make = partial(_network, request, course, architecture, observer)
     objective = distil.taught(course, config, make, workspace, observer)
     network, parent = make(config.fit.seed)
     examples = len(course.train.ids)
@@ -75,7 +77,11 @@ def train(request: Request, observer: Observer) -> Manifest:
 
 
 def _network(
-    request: Request, course: Course, architecture: catalog.Architecture, seed: int
+    request: Request,
+    course: Course,
+    architecture: catalog.Architecture,
+    observer: Observer,
+    seed: int,
 ) -> tuple[Any, str | None]:
     """Return a network before its first step and its parent's digest; all random numbers that are
     drawn from here on come from `seed`."""
@@ -85,6 +91,9 @@ def _network(
     if request.raw and isinstance(encoder, catalog.TokenEncoderConfig):
         texts = raw_text.read(request.raw, request.lang)
         raw_text.start(network, encoder, course.tokenizer, texts)
+    if request.vectors is not None:
+        share = word_vectors.start(network, course.tokenizer, request.vectors)
+        observer.report({"step": 0, "tokens_with_vectors": share})
     return network, transfer.start(network, architecture, request.init_from)
 
 
@@ -105,7 +114,7 @@ def _workspace(request: Request) -> Path:
     workspace = request.out.with_name(f"{request.out.name}.training")
     recipe = workspace / "recipe.json"
     facts = [request.name, request.task, request.lang, request.config, str(request.init_from)]
-    facts += map(str, (*request.train, *request.raw))
+    facts += map(str, (*request.train, *request.raw, request.vectors))
     wanted = msgspec.json.encode(facts)
     if not request.resume:
         shutil.rmtree(workspace, ignore_errors=True)
