@@ -1,0 +1,60 @@
+"""Every encoder of the catalog with every head that it can serve keeps the same promises."""
+
+import numpy as np
+import pytest
+
+from models import catalog
+from tests.models.conformance import ENCODERS, HEADS, ROWS, Subject, kinds
+
+IDLE = ("/key/bias",)
+"""Weights without effect: one number more for all keys changes no softmax."""
+
+
+@pytest.fixture(scope="module", params=ROWS, ids=lambda row: "-".join(row))
+def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return Subject(*request.param, tmp_path_factory.mktemp("subject"))
+
+
+def test_the_whole_catalog_is_here() -> None:
+    here = {type(encoder) for encoder in ENCODERS.values()}
+    assert here | {type(head.config) for head in HEADS.values()} == kinds()
+
+
+def test_a_saved_version_answers_traced_as_it_did_eagerly(subject: Subject) -> None:
+    subject.live.check_samples()
+    assert subject.live.traces == 1
+
+
+def test_an_answer_is_the_same_alone_and_in_any_batch(subject: Subject) -> None:
+    live = subject.live
+    parsed = live.parse(subject.questions)
+    longest = max(len(one.ids) for one in parsed)
+    together = live.predict(live.features(parsed, 2 * longest + 3, len(parsed) + 2))
+    assert len({str(answer) for answer in together}) > 1
+    for one, answer in zip(parsed, together, strict=True):
+        (alone,) = live.predict(live.features([one], len(one.ids), 1))
+        assert live.answerer.agree(alone, answer)
+    assert live.traces == 1
+
+
+def test_the_gradient_reaches_every_weight(subject: Subject) -> None:
+    _, slopes = subject.first
+    assert all(slope is not None for slope in slopes.values())
+    still = [path for path, slope in slopes.items() if np.abs(slope).max() < 1e-7]
+    assert [path for path in still if not path.endswith(IDLE)] == []
+
+
+def test_mixed_precision_is_close(subject: Subject) -> None:
+    twin = catalog.build(subject.architecture, dtype="mixed_bfloat16")
+    twin.set_weights(subject.network.get_weights())
+    assert all(weight.dtype == "float32" for weight in twin.weights)
+    loss, slopes = subject.first
+    mixed_loss, mixed_slopes = subject.slopes(twin)
+    assert mixed_loss == pytest.approx(loss, rel=0.03)
+    for path, slope in slopes.items():
+        distance = np.linalg.norm(mixed_slopes[path] - slope)
+        assert distance <= 0.15 * np.linalg.norm(slope) + 1e-3, path
+
+
+def test_training_learns_a_few_examples_by_heart(subject: Subject) -> None:
+    assert subject.learn(rate=0.02, most=100) == 1.0
