@@ -36,7 +36,7 @@ def train(
     ] = None,
     raw: Annotated[
         list[Path] | None,
-        typer.Option(help="Tagging: unlabelled texts for the first vectors; repeatable."),
+        typer.Option(help="Unlabelled texts for the first vectors; repeatable."),
     ] = None,
     vectors: Annotated[
         Path | None,

@@ -15,16 +15,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog import TokenEncoderConfig
-from models.text.features import columns
-from models.text.tokenizer import Ids
+from models.catalog import EncoderConfig, TokenEncoderConfig
+from models.text.features import FeatureConfig, columns
+from models.text.tokenizer import Ids, Tokenizer
 from models.text.words import WordTokenizer
 from models.training.data import lines
 from schemas.errors import DataError
 from schemas.model_version import Language
 
 _REACH = (1, 2)
-_CONTEXTS = 1000  # most frequent tokens that count as company
+_CONTEXTS = 1000  # most frequent tokens of the raw texts, which count as company
 _SCALE = 0.05  # standard deviation of a fresh embedding in Keras
 
 Table = NDArray[np.float32]
@@ -51,34 +51,55 @@ def read(paths: Sequence[Path], lang: Language) -> Iterator[str]:
 
 
 def start(
-    network: Any, encoder: TokenEncoderConfig, tokenizer: WordTokenizer, texts: Iterator[str]
+    network: Any,
+    encoder: EncoderConfig,
+    tokenizer: Tokenizer | WordTokenizer,
+    texts: Iterator[str],
 ) -> None:
-    """Put the first vectors into the embeddings of `network`."""
-    features = encoder.features
+    """Put the first vectors into the embeddings of `network`, a classifier or a tagger."""
+    features = encoder.features if isinstance(encoder, TokenEncoderConfig) else FeatureConfig()
     tokens = np.zeros((tokenizer.size, 2 * _CONTEXTS), dtype=np.float32)
     pairs = np.zeros((features.buckets, 2 * _CONTEXTS), dtype=np.float32)
-    for text in texts:
-        ids = columns([word.form for word in tokenizer.split(text)], tokenizer, features)
-        _count(tokens, ids[:, 0], ids[:, 0], width=1)
+    encoded = [_encode(text, tokenizer, features) for text in texts]
+    company = _company([ids[:, 0] for ids in encoded], tokenizer.size)
+    for ids in encoded:
+        known = company[ids[:, 0]]
+        _count(tokens, ids[:, 0], known, width=1)
         if features.pairs:
-            _count(pairs, ids[1:, -2], ids[:, 0], width=2)
+            _count(pairs, ids[1:, -2], known, width=2)
     network.get_layer("tokens").set_weights([_squeeze(tokens, encoder.embedding)])
     if features.pairs:
         pairs[1:] += pairs[:-1]  # a pair's second bucket, as right neighbours, is the next one
         network.get_layer("features").set_weights([_squeeze(pairs, features.embedding)])
 
 
-def _count(table: Table, rows: Ids, ids: Ids, width: int) -> None:
+def _encode(text: str, tokenizer: Tokenizer | WordTokenizer, features: FeatureConfig) -> Ids:
+    """Return int32 [tokens, columns], the id first."""
+    if isinstance(tokenizer, Tokenizer):
+        return tokenizer.encode([text])[0][:, None]
+    return columns([word.form for word in tokenizer.split(text)], tokenizer, features)
+
+
+def _company(texts: Sequence[Ids], size: int) -> Ids:
+    """Return int32 [size]: the number of each token as company, `_CONTEXTS` where it is none."""
+    counts = np.bincount(np.concatenate([*texts, np.zeros(1, np.int32)]), minlength=size)
+    ranked = np.argsort(-counts, kind="stable")
+    numbers = np.full(size, _CONTEXTS, dtype=np.int32)
+    numbers[ranked[:_CONTEXTS]] = np.arange(min(size, _CONTEXTS))
+    return numbers
+
+
+def _count(table: Table, rows: Ids, company: Ids, width: int) -> None:
     """Add the company of units, each `width` tokens wide, to the rows of their numbers."""
     for distance in _REACH:
-        after = ids[width - 1 + distance :]
-        before = ids[: max(0, len(ids) - width + 1 - distance)]
-        for numbers, company, side in (
+        after = company[width - 1 + distance :]
+        before = company[: max(0, len(company) - width + 1 - distance)]
+        for numbers, met, side in (
             (rows[: len(after)], after, _CONTEXTS),
             (rows[distance:], before, 0),
         ):
-            known = company < _CONTEXTS
-            np.add.at(table, (numbers[known], company[known] + side), 1 / distance)
+            known = met < _CONTEXTS
+            np.add.at(table, (numbers[known], met[known] + side), 1 / distance)
 
 
 def _squeeze(counts: Table, size: int) -> Table:

@@ -39,7 +39,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     test: tuple[Path, ...] = ()
     """Scored at the end, never looked at before; empty for no test scores."""
     raw: tuple[Path, ...] = ()
-    """Tagging: unlabelled texts that give the first vectors."""
+    """Unlabelled texts that give the first vectors."""
     vectors: Path | None = None
     """Word vectors to start from, as text; None for none."""
     init_from: Path | None = None
@@ -87,10 +87,9 @@ def _network(
     drawn from here on come from `seed`."""
     keras.utils.set_random_seed(seed)
     network = catalog.build(architecture)
-    encoder = request.config.encoder
-    if request.raw and isinstance(encoder, catalog.TokenEncoderConfig):
+    if request.raw:
         texts = raw_text.read(request.raw, request.lang)
-        raw_text.start(network, encoder, course.tokenizer, texts)
+        raw_text.start(network, request.config.encoder, course.tokenizer, texts)
     if request.vectors is not None:
         share = word_vectors.start(network, course.tokenizer, request.vectors)
         observer.report({"step": 0, "tokens_with_vectors": share})

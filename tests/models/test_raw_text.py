@@ -8,8 +8,11 @@ import pytest
 
 from models import catalog
 from models.encoders.recurrent import RecurrentConfig
+from models.encoders.textcnn import TextCNNConfig
+from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
 from models.text.features import FeatureConfig
+from models.text.tokenizer import Tokenizer
 from models.text.words import WordTokenizer
 from models.training import raw_text
 from schemas.errors import DataError
@@ -37,6 +40,29 @@ def test_tokens_in_like_company_have_like_vectors(tmp_path: Path) -> None:
     north, south, eat = (vectors[tokenizer.id(token)] for token in "北南吃")
     assert np.linalg.norm(north - south) < np.linalg.norm(north - eat) / 2
     assert np.abs(network.get_layer("features").get_weights()[0]).max() > 0
+
+
+def test_a_classifier_starts_from_the_vectors_of_its_pieces() -> None:
+    texts = ["we eat in the north", "they eat in the south", "we read books", "fine"] * 5
+    tokenizer = Tokenizer.fit(texts, 100, 1)
+    encoder = TextCNNConfig(embedding=6, filters=2, widths=(1,), ngrams=(2,), ngram_buckets=20)
+    network = catalog.build(
+        catalog.Architecture(
+            vocabulary=tokenizer.size, classes=2, encoder=encoder, head=ClassificationConfig()
+        )
+    )
+    raw_text.start(network, encoder, tokenizer, iter(texts))
+    vectors = network.get_layer("tokens").get_weights()[0]
+    north, south, eat = (
+        vectors[tokenizer.encode([word])[0][0]] for word in ("north", "south", "eat")
+    )
+    assert np.linalg.norm(north - south) < np.linalg.norm(north - eat) / 2
+
+
+def test_only_the_most_frequent_tokens_are_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_text, "_CONTEXTS", 2)
+    texts = [np.array(ids, dtype=np.int32) for ids in ([3, 1, 3], [3, 4, 4])]
+    assert list(raw_text._company(texts, 6)) == [2, 2, 2, 0, 1, 2]
 
 
 def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
