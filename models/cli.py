@@ -49,7 +49,7 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the last finished epoch.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
 ) -> None:
     """Train a model and write a version directory; the learning curve lies in OUT.training.
 
@@ -63,8 +63,12 @@ def train(
     if vectors and init_from:
         raise SettingsError("--vectors and --init-from both give the first vectors: choose one")
     import_tensorflow()
+    import tensorflow as tf
+
     from models.training import config as recipes
     from models.training import run
+
+    tf.config.experimental.enable_op_determinism()
 
     request = run.Request(
         name=_name(name),

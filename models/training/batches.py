@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.text.tokenizer import PAD, UNKNOWN, Ids
+from models.training.config import FitConfig
 
 _STEP = 8
 _POOL = 32  # batches' worth of shuffled texts that are sorted by length together
@@ -38,8 +39,20 @@ class Batch(NamedTuple):
     indices: NDArray[np.int64]
 
 
-def shuffled(data: Encoded, size: int, random: np.random.Generator) -> Iterator[Batch]:
-    """Yield one epoch in random order; the last batch may be smaller."""
+def epoch(data: Encoded, config: FitConfig, number: int, start: int = 0) -> Iterator[Batch]:
+    """Yield the batches of an epoch from the batch `start` on, some tokens hidden.
+
+    Every batch depends on the seed, the epoch and its own number alone.
+    """
+    groups = shuffled(data, config.batch_size, np.random.default_rng((config.seed, number)))
+    for at, indices in enumerate(groups[start:], start):
+        batch = take(data, indices)
+        random = np.random.default_rng((config.seed, number, at))
+        yield batch._replace(ids=hide(batch.ids, config.hide_tokens, random))
+
+
+def shuffled(data: Encoded, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Return the indices of one epoch's batches in random order; one may be smaller."""
     order = random.permutation(len(data.ids))
     lengths = np.array([len(ids) for ids in data.ids])
     groups: list[NDArray[np.int64]] = []
@@ -47,8 +60,7 @@ def shuffled(data: Encoded, size: int, random: np.random.Generator) -> Iterator[
         pool = order[start : start + size * _POOL]
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         groups += [pool[at : at + size] for at in range(0, len(pool), size)]
-    for number in random.permutation(len(groups)):
-        yield _batch(data, groups[number])
+    return [groups[number] for number in random.permutation(len(groups))]
 
 
 def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
@@ -66,10 +78,11 @@ def by_length(data: Encoded, size: int) -> Iterator[Batch]:
     """Yield every text once, shortest first."""
     order = np.argsort([len(ids) for ids in data.ids], kind="stable")
     for start in range(0, len(order), size):
-        yield _batch(data, order[start : start + size])
+        yield take(data, order[start : start + size])
 
 
-def _batch(data: Encoded, indices: NDArray[np.int64]) -> Batch:
+def take(data: Encoded, indices: NDArray[np.int64]) -> Batch:
+    """Return these texts, padded to the longest of them."""
     ids = _pad([data.ids[index] for index in indices])
     if isinstance(data.labels, np.ndarray):
         return Batch(ids, data.labels[indices], indices)

@@ -66,7 +66,11 @@ class FitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     patience: int = 4
     """Epochs without a better dev accuracy before training stops."""
     report_every: int = 50
-    """Steps between two reports of loss and scores."""
+    """Most steps between two reports of loss and scores."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints; one is also written after every epoch."""
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    """What the network computes in while it learns; its weights are float32 all the same."""
 
 
 class DistilConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

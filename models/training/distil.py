@@ -49,7 +49,7 @@ class Taught:
     """An `Objective` whose loss also asks for agreement with the teachers."""
 
     def __init__(self, objective: Objective, teachers: Sequence[Any], weight: float) -> None:
-        self.metric, self.shape = objective.metric, objective.shape
+        self.metric = objective.metric
         self._objective, self._teachers, self._weight = objective, teachers, weight
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
@@ -57,6 +57,10 @@ class Taught:
         learnt = self._objective.loss(network, ids, output, labels)
         believed = self._objective.disbelief(network, ids, output, self._mean_belief(ids))
         return (1 - self._weight) * learnt + self._weight * believed
+
+    def guess(self, network: Any, ids: Any, output: Any) -> Any:
+        """See `Objective`."""
+        return self._objective.guess(network, ids, output)
 
     def belief(self, network: Any, ids: Any, output: Any) -> Any:
         """See `Objective`."""

@@ -1,28 +1,27 @@
 """The training loop: batches in, the best weights out.
 
-Adam with decoupled weight decay (Loshchilov & Hutter 2019) along a cosine; what is scored and kept
-is a moving average of the weights (Polyak & Juditsky 1992), which is steadier than the last step.
 After every epoch the dev texts are scored, and the best weights so far are kept; `patience` epochs
-without a better score end it. What is learnt, decided and scored is the `Objective`'s matter. The
-order of the texts depends on the seed and the epoch alone, and a checkpoint holds every number of
-network and optimiser, so a resumed run continues where it was.
+without a better score end it. How a batch is learnt is the `Learner`'s matter; what is learnt,
+decided and scored is the `Objective`'s. The order of the texts and what is hidden of them depend on
+the seed, the epoch and the step alone, and a checkpoint holds every number of network and optimiser
+and is written where a report has just been made, so a resumed run continues where it was and ends
+with the same bits.
 
 The loop prints nothing: an `Observer` is told of steps, reports and epochs.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import keras
 import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
 
 from models.training import batches
 from models.training.batches import Batch, Encoded
 from models.training.checkpoint import Checkpoint, Progress
 from models.training.config import FitConfig
-from models.training.objectives import Objective
+from models.training.learner import Learner
+from models.training.objectives import Decided, Objective
 
 SCORE_ROWS = 256
 
@@ -34,7 +33,7 @@ class Observer(Protocol):
         """One batch was learnt; counts are steps of the whole training."""
 
     def report(self, row: dict[str, float]) -> None:
-        """Loss and scores over the steps since the last report (`split` is training), or of dev."""
+        """Loss and scores over the steps since the last report, or of dev, which has `epoch`."""
 
 
 class Trainer:
@@ -43,89 +42,73 @@ class Trainer:
     def __init__(
         self, network: Any, objective: Objective, config: FitConfig, examples: int
     ) -> None:
-        self._network, self._objective, self._config = network, objective, config
-        self._total = -(-examples // config.batch_size) * config.epochs
-        self._optimizer = _optimizer(config, self._total)
-        self._optimizer.build(network.trainable_variables)
-        ids = tf.TensorSpec(network.input_shape, tf.int32)
-        labels = tf.TensorSpec(objective.shape, tf.int32)
-        self._learn = tf.function(self._step, input_signature=[ids, labels])
-        self._infer = tf.function(lambda ids: objective.decide(network, ids), input_signature=[ids])
+        self._objective, self._config = objective, config
+        self._per_epoch = -(-examples // config.batch_size)
+        self._total = self._per_epoch * config.epochs
+        self._learner = Learner(network, objective, config, self._total)
+        self._window: list[tuple[Any, Batch, Any]] = []
 
     def run(self, train: Encoded, dev: Encoded, folder: Path, observer: Observer) -> Progress:
-        """Train until the last epoch or out of patience; the network ends with the best weights."""
-        checkpoint = Checkpoint(folder)
-        progress = checkpoint.restore(self._state()) or Progress(metric=self._objective.metric)
+        """Train until the last epoch or out of patience; the network ends with the best weights.
+
+        Raises DataError where `folder` holds a checkpoint of something else, or is full.
+        """
+        checkpoint, learner = Checkpoint(folder), self._learner
+        progress = checkpoint.restore(learner.state()) or Progress(metric=self._objective.metric)
         while not self._finished(progress):
-            self._epoch(train, progress, observer)
-            kept = self._network.get_weights()
-            self._take_average()
-            row = {"epoch": progress.epochs, **self.score(dev)}
-            progress.dev.append(row)
-            observer.report(row)
-            if progress.best_epoch == progress.epochs:
-                checkpoint.keep_best(self._network.get_weights())
-            self._network.set_weights(kept)
-            checkpoint.save(self._state(), progress)
-        self._network.set_weights(checkpoint.best())
+            for _ in self._epoch(train, progress, observer):
+                checkpoint.save(learner.state(), progress)
+            progress.epochs += 1
+            self._score_epoch(dev, progress, observer, checkpoint)
+            checkpoint.save(learner.state(), progress)
+        learner.set_weights(checkpoint.best(progress))
         return progress
 
-    def score(self, data: Encoded) -> dict[str, float]:
-        """Return the scores of the network as it is."""
-        return self._objective.scores(
-            [
-                (batch, self._infer(tf.convert_to_tensor(batch.ids)).numpy())
-                for batch in batches.by_length(data, SCORE_ROWS)
-            ]
-        )
+    def decide(self, data: Encoded) -> Decided:
+        """Return what the network as it is decides, shortest texts first."""
+        return [
+            (batch, self._learner.decide(batch)) for batch in batches.by_length(data, SCORE_ROWS)
+        ]
 
     def _finished(self, progress: Progress) -> bool:
         waited = progress.epochs - progress.best_epoch
         return progress.epochs >= self._config.epochs or waited >= self._config.patience
 
-    def _epoch(self, train: Encoded, progress: Progress, observer: Observer) -> None:
-        random = np.random.default_rng((self._config.seed, progress.epochs))
-        window: list[tuple[float, Batch, NDArray[np.int64]]] = []
-        for batch in batches.shuffled(train, self._config.batch_size, random):
-            ids = batches.hide(batch.ids, self._config.hide_tokens, random)
-            loss, predicted = self._learn(*map(tf.convert_to_tensor, (ids, batch.labels)))
-            window.append((float(loss), batch, predicted.numpy()))
+    def _epoch(self, train: Encoded, progress: Progress, observer: Observer) -> Iterator[None]:
+        """Learn the rest of an epoch; stop where a checkpoint is due, with nothing unreported."""
+        config, done = self._config, progress.steps - progress.epochs * self._per_epoch
+        for batch in batches.epoch(train, config, progress.epochs, done):
+            self._window.append((*self._learner.learn(batch), batch))
             progress.steps += 1
             observer.step(progress.steps, self._total)
-            if progress.steps % self._config.report_every == 0:
-                row = self._summary(progress.steps, window)
-                progress.train.append(row)
-                observer.report(row)
-                window = []
-        progress.epochs += 1
+            last = progress.steps % self._per_epoch == 0
+            due = progress.steps % config.checkpoint_every == 0
+            if last or due or len(self._window) == config.report_every:
+                self._report(progress, observer)
+            if due and not last:
+                yield
 
-    def _summary(self, step: int, window: list[Any]) -> dict[str, float]:
-        loss = float(np.mean([loss for loss, _, _ in window]))
-        learnt = self._objective.scores([(batch, guesses) for _, batch, guesses in window])
-        return {"step": step, "loss": loss, **learnt}
+    def _report(self, progress: Progress, observer: Observer) -> None:
+        window, self._window = self._window, []
+        row = {
+            "step": progress.steps,
+            "learning_rate": self._learner.rate(progress.steps),
+            "loss": float(np.mean([loss for loss, _, _ in window])),
+            **self._objective.scores([(batch, np.asarray(said)) for _, said, batch in window]),
+        }
+        progress.train.append(row)
+        observer.report(row)
 
-    def _step(self, ids: Any, labels: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            output = self._network(ids, training=True)
-            loss = self._objective.loss(self._network, ids, output, labels)
-        variables = self._network.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        self._optimizer.apply(gradients, variables)
-        return loss, tf.argmax(output, axis=-1)
-
-    def _take_average(self) -> None:
-        if self._config.average:
-            self._optimizer.finalize_variable_values(self._network.trainable_variables)
-
-    def _state(self) -> list[Any]:
-        return [*self._network.variables, *self._optimizer.variables]
-
-
-def _optimizer(config: FitConfig, steps: int) -> Any:
-    return keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(config.learning_rate, steps),
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm,
-        use_ema=config.average > 0,
-        ema_momentum=config.average or 0.99,
-    )
+    def _score_epoch(
+        self, dev: Encoded, progress: Progress, observer: Observer, checkpoint: Checkpoint
+    ) -> None:
+        learner = self._learner
+        latest = learner.weights()
+        learner.take_average()
+        scores = self._objective.scores(self.decide(dev))
+        row = {"epoch": progress.epochs, "step": progress.steps, **scores}
+        progress.dev.append(row)
+        observer.report(row)
+        if progress.best_epoch == progress.epochs:
+            checkpoint.keep_best(learner.weights(), progress)
+        learner.set_weights(latest)

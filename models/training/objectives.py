@@ -27,8 +27,6 @@ class Objective(Protocol):
 
     metric: str
     """The dev score that decides which epoch is the best."""
-    shape: list[None]
-    """Shape of a batch's labels."""
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
         """Return the mean loss of a batch, a scalar."""
@@ -38,6 +36,9 @@ class Objective(Protocol):
 
     def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
         """Return the mean cross entropy of the network's belief against `beliefs`, a scalar."""
+
+    def guess(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the answers that `output`, seen in training, stands for, in the labels' shape."""
 
     def decide(self, network: Any, ids: Any) -> Any:
         """Return the decided label numbers, in the shape of the labels."""
@@ -50,7 +51,7 @@ class Labels:
     """One label a text."""
 
     def __init__(self, classes: int, smoothing: float) -> None:
-        self.metric, self.shape = "accuracy", [None]
+        self.metric = "accuracy"
         self._classes, self._smoothing = classes, smoothing
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
@@ -67,6 +68,10 @@ class Labels:
         """Return the cross entropy, by text."""
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(beliefs, output))
 
+    def guess(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the most probable label."""
+        return tf.argmax(output, axis=-1)
+
     def decide(self, network: Any, ids: Any) -> Any:
         """Return the most probable label."""
         return tf.argmax(network(ids, training=False), axis=-1)
@@ -82,7 +87,7 @@ class Tags:
     """One tag a token, learnt as a whole sequence."""
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self.metric, self.shape = deciding(labels), [None, None]
+        self.metric = deciding(labels)
         self._labels, self._grammar = labels, grammar(labels)
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
@@ -102,6 +107,11 @@ class Tags:
         real = tf.cast(tagging.mask_of(ids), tf.float32)
         logs = tf.math.log(tf.maximum(self.belief(network, ids, output), _LEAST))
         return -tf.reduce_sum(tf.reduce_sum(beliefs * logs, -1) * real) / tf.reduce_sum(real)
+
+    def guess(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the best sequence of tags."""
+        allowed = network.get_layer(tagging.CRF).scores(self._grammar)
+        return crf.viterbi(output, tagging.mask_of(ids), allowed)
 
     def decide(self, network: Any, ids: Any) -> Any:
         """Return the best sequence of tags."""

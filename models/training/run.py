@@ -2,10 +2,9 @@
 
 read -> labels -> tokenizer -> network -> fit -> round to the stored precision -> score -> samples
 -> card -> save. The version directory appears only when all of it worked; until then everything
-lies in `<out>.training`, from which `resume` goes on; of it the learning curve is kept.
+lies in `<out>.training` (`models.training.workspace`), from which `resume` goes on.
 """
 
-import shutil
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,16 +15,23 @@ import msgspec
 
 from models import artifact, catalog
 from models.live_model import LiveModel
-from models.training import card, courses, curves, distil, raw_text, transfer, word_vectors
+from models.training import (
+    card,
+    courses,
+    curves,
+    distil,
+    raw_text,
+    transfer,
+    word_vectors,
+    workspace,
+)
 from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.fit import Observer, Trainer
-from schemas.errors import DataError
 from schemas.model_version import Language, Manifest, Sample, TrainingData
 from schemas.task import Task
 
 SAMPLES = 8
-_CURVE = "learning_curve.png"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +60,7 @@ def train(request: Request, observer: Observer) -> Manifest:
 
     Raises DataError for unusable files and ArtifactError where `out` exists.
     """
-    workspace = _workspace(request)
+    folder = _enter(request)
     config = request.config
     course = courses.prepare(_sources(request), config)
     architecture = catalog.Architecture(
@@ -64,16 +70,27 @@ def train(request: Request, observer: Observer) -> Manifest:
         head=config.head,
     )
     make = partial(_network, request, course, architecture, observer)
-    objective = distil.taught(course, config, make, workspace, observer)
+    objective = distil.taught(course, config, make, folder, observer)
     network, parent = make(config.fit.seed)
     examples = len(course.train.ids)
-    trainer = Trainer(network, objective, config.fit, examples)
-    progress = trainer.run(course.train, course.dev, workspace, observer)
-    curves.draw(progress, workspace / _CURVE)
+    learner = _computing_in(config.fit.precision, network, architecture)
+    trainer = Trainer(learner, objective, config.fit, examples)
+    progress = trainer.run(course.train, course.dev, folder, observer)
+    network.set_weights(learner.get_weights())
+    curves.draw(progress, folder / workspace.CURVE)
     manifest = _manifest(request, architecture, course.labels, examples)
     manifest = msgspec.structs.replace(manifest, parent=parent)
     manifest = _finish(request, manifest, course, network)
-    return _write(request, manifest, course, network, workspace)
+    return _write(request, manifest, course, network, folder)
+
+
+def _computing_in(precision: str, network: Any, architecture: catalog.Architecture) -> Any:
+    """Return a network of the same weights that computes in `precision`."""
+    if precision == "float32":
+        return network
+    twin = catalog.build(architecture, dtype=f"mixed_{precision}")
+    twin.set_weights(network.get_weights())
+    return twin
 
 
 def _network(
@@ -106,24 +123,20 @@ def _sources(request: Request) -> Sources:
     )
 
 
-def _workspace(request: Request) -> Path:
-    """Return the folder of the unfinished training, empty unless it is resumed."""
-    if request.out.exists():
-        raise DataError(f"{request.out} exists already: give another --out or remove it")
-    workspace = request.out.with_name(f"{request.out.name}.training")
-    recipe = workspace / "recipe.json"
-    facts = [request.name, request.task, request.lang, request.config, str(request.init_from)]
-    facts += map(str, (*request.train, *request.raw, request.vectors))
-    wanted = msgspec.json.encode(facts)
-    if not request.resume:
-        shutil.rmtree(workspace, ignore_errors=True)
-    elif recipe.exists() and recipe.read_bytes() != wanted:
-        raise DataError(
-            f"{workspace} was begun with another recipe or data: train without --resume"
-        )
-    workspace.mkdir(parents=True, exist_ok=True)
-    recipe.write_bytes(wanted)
-    return workspace
+def _enter(request: Request) -> Path:
+    """Return the folder of this training, checked if it is resumed."""
+    parts = {"train": request.train, "dev": request.dev, "raw": request.raw}
+    files = {
+        f"--{part} {number}": path
+        for part, paths in parts.items()
+        for number, path in enumerate(paths, start=1)
+    }
+    if request.vectors is not None:
+        files["--vectors"] = request.vectors
+    if request.init_from is not None:
+        files["--init-from"] = request.init_from / artifact.MANIFEST
+    facts = [request.name, request.task, request.lang, request.config]
+    return workspace.enter(request.out, msgspec.json.encode(facts), files, request.resume)
 
 
 def _manifest(
@@ -167,21 +180,17 @@ def _finish(request: Request, manifest: Manifest, course: Course, network: Any) 
 
 
 def _write(
-    request: Request, manifest: Manifest, course: Course, network: Any, workspace: Path
+    request: Request, manifest: Manifest, course: Course, network: Any, folder: Path
 ) -> Manifest:
-    course.tokenizer.save(workspace / artifact.TOKENIZER)
+    course.tokenizer.save(folder / artifact.TOKENIZER)
     twin = catalog.build(catalog.read(manifest.architecture), dtype=request.config.storage)
     twin.set_weights(network.get_weights())
-    twin.save(workspace / artifact.WEIGHTS)
-    (workspace / artifact.CARD).write_text(card.render(manifest, request.config), "utf-8")
-    files = {name: workspace / name for name in artifact.MEMBERS}
+    twin.save(folder / artifact.WEIGHTS)
+    (folder / artifact.CARD).write_text(card.render(manifest, request.config), "utf-8")
+    files = {name: folder / name for name in artifact.MEMBERS}
     written = artifact.save(request.out, manifest, files)
     LiveModel.load(request.out).check_samples()
-    for path in workspace.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != _CURVE:
-            path.unlink()
+    workspace.clear(folder)
     return written
 
 

@@ -1,15 +1,13 @@
 """`textmill train` and `textmill evaluate` as people run them: in a process of their own."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from models import artifact
 from models.live_model import LiveModel
+from tests.models.training_rig import textmill, write_corpus
 
 RECIPE = """
 [data]
@@ -29,31 +27,15 @@ learning_rate = 0.02
 average = 0.5
 report_every = 5
 """
-WORDS = {"good": ["great", "lovely", "fine"], "bad": ["awful", "poor", "dull"], "ignored": ["x"]}
-
-
-def _lines(seed: int, count: int) -> str:
-    random = np.random.default_rng(seed)
-    rows = []
-    for label in random.choice(list(WORDS), count):
-        text = f"a {random.choice(WORDS[label])} film, number {random.integers(9)}"
-        rows.append(json.dumps({"text": text, "label": str(label)}))
-    return "\n".join(rows) + "\n"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
-    for seed, split in enumerate(("train", "dev", "test")):
-        (folder / f"{split}.jsonl").write_text(_lines(seed, 150))
+    write_corpus(folder, 150)
     for epochs in (1, 4):
         (folder / f"{epochs}.toml").write_text(RECIPE.format(epochs=epochs))
     return folder
-
-
-def _textmill(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", "from models.cli import app; app()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def _train(folder: Path, out: str, recipe: int = 4, **changed: object) -> object:
@@ -67,7 +49,7 @@ def _train(folder: Path, out: str, recipe: int = 4, **changed: object) -> object
         "config": folder / f"{recipe}.toml",
         "out": folder / out,
     } | changed
-    return _textmill("train", *(x for key, value in options.items() for x in (f"--{key}", value)))
+    return textmill("train", *(x for key, value in options.items() for x in (f"--{key}", value)))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +78,7 @@ def test_a_training_leaves_a_learning_curve(trained: Path) -> None:
 
 
 def test_evaluate_scores_a_version(trained: Path, folder: Path) -> None:
-    done = _textmill("evaluate", "--model", trained, "--data", folder / "test.jsonl", "--json")
+    done = textmill("evaluate", "--model", trained, "--data", folder / "test.jsonl", "--json")
     result = json.loads(done.stdout)
     expected = artifact.read_manifest(trained).metrics["test_accuracy"]
     assert result["accuracy"] == pytest.approx(expected, abs=1e-4)

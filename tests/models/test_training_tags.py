@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.live_model import LiveModel
-from tests.models.test_training import _textmill
+from tests.models.training_rig import textmill
 
 RECIPE = """
 [encoder]
@@ -56,7 +56,7 @@ def _train(folder: Path, out: str, *more: object) -> "dict[str, float]":
     options = {"task": "tagging", "lang": "en", "name": "toy", "config": folder / "recipe.toml"}
     files = {split: folder / f"{split}.jsonl" for split in ("train", "dev", "test")}
     pairs = (options | files | {"out": folder / out}).items()
-    done = _textmill("train", *(x for key, value in pairs for x in (f"--{key}", value)), *more)
+    done = textmill("train", *(x for key, value in pairs for x in (f"--{key}", value)), *more)
     assert done.returncode == 0, done.stderr
     scores: dict[str, float] = json.loads(done.stdout)
     return scores
@@ -68,7 +68,7 @@ def test_a_tagger_is_trained_evaluated_and_a_parent(folder: Path) -> None:
     (answer,) = model.predict_texts(["Bob Lee lives in Oslo."])
     found = [(span.text, span.label) for span in answer.spans or ()]
     assert found == [("Bob Lee", "PER"), ("Oslo", "LOC")]
-    done = _textmill("evaluate", "--model", folder / "v", "--data", folder / "test.jsonl", "--json")
+    done = textmill("evaluate", "--model", folder / "v", "--data", folder / "test.jsonl", "--json")
     result = json.loads(done.stdout)
     assert result["entity_f1"] == pytest.approx(model.manifest.metrics["test_entity_f1"], abs=1e-4)
     assert result["accuracy"] > 0.95

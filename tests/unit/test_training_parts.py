@@ -8,6 +8,7 @@ import pytest
 
 from models.training import batches, data
 from models.training.batches import Encoded
+from models.training.config import FitConfig
 from models.training.metrics import scores
 from schemas.errors import DataError
 
@@ -73,7 +74,7 @@ def _encoded() -> Encoded:
 def test_an_epoch_shows_every_text_once_and_depends_on_the_seed_alone() -> None:
     def order(seed: int) -> list[int]:
         random = np.random.default_rng(seed)
-        return [n for batch in batches.shuffled(_encoded(), 8, random) for n in batch.labels]
+        return [n for group in batches.shuffled(_encoded(), 8, random) for n in group]
 
     assert sorted(order(1)) == list(range(50))
     assert order(1) == order(1) != order(2)
@@ -84,6 +85,16 @@ def test_a_batch_holds_its_texts_padded_with_zeros() -> None:
     for batch in batches.by_length(encoded, 8):
         for row, index in zip(batch.ids, batch.indices, strict=True):
             assert row[row != 0].tolist() == encoded.ids[index].tolist()
+
+
+def test_an_epoch_can_be_entered_in_the_middle() -> None:
+    config = FitConfig(batch_size=8, hide_tokens=0.5)
+    whole = list(batches.epoch(_encoded(), config, 3))
+    rest = list(batches.epoch(_encoded(), config, 3, start=4))
+    assert len(rest) == len(whole) - 4
+    for one, other in zip(rest, whole[4:], strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+    assert any((batch.ids == 1).any() for batch in rest)
 
 
 def test_hiding_leaves_padding_alone() -> None:

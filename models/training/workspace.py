@@ -1,0 +1,82 @@
+"""The folder beside the version that is being made: checkpoints, then what a training shows.
+
+`OUT.training` holds everything of an unfinished training, so that `OUT` appears whole or not at
+all. `origin.json` in it says which recipe and which files, by their sha256, the training was begun
+with: to go on with others would give a version that nobody could make again. At the end the
+pictures and TensorBoard's event files stay.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from schemas.errors import DataError
+
+CURVE = "learning_curve.png"
+CONFUSION = "confusion_matrix.png"
+EVENTS = "tensorboard"
+_ORIGIN = "origin.json"
+
+
+def beside(out: Path) -> Path:
+    """Return the folder of the training that is to write `out`."""
+    return out.with_name(f"{out.name}.training")
+
+
+def enter(out: Path, recipe: bytes, files: Mapping[str, Path], resume: bool) -> Path:
+    """Return the folder of the training of `out`, empty unless it is resumed.
+
+    `recipe` is everything that decides the training beside the contents of `files`, which are named
+    by the part they play.
+
+    Raises:
+        DataError: `out` exists, a file cannot be read, or the training to be resumed had another
+            recipe or other files.
+    """
+    if out.exists():
+        raise DataError(f"{out} exists already: give another --out or remove it")
+    folder = beside(out)
+    wanted = {"recipe": hashlib.sha256(recipe).hexdigest()}
+    wanted |= {f"{part} {path.name}": _sha256(path) for part, path in files.items()}
+    origin = folder / _ORIGIN
+    if resume and origin.exists():
+        _check(origin, wanted)
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    origin.write_bytes(msgspec.json.encode(wanted))
+    return folder
+
+
+def clear(folder: Path) -> None:
+    """Remove all but what is kept when the version is written."""
+    for path in folder.iterdir():
+        if path.name in (CURVE, CONFUSION, EVENTS):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _check(origin: Path, wanted: Mapping[str, str]) -> None:
+    try:
+        begun = msgspec.json.decode(origin.read_bytes(), type=dict[str, str])
+    except msgspec.DecodeError:
+        begun = {}
+    if changed := sorted(key for key in {*wanted, *begun} if wanted.get(key) != begun.get(key)):
+        raise DataError(
+            f"{origin.parent} was begun with another recipe or other data "
+            f"({', '.join(changed)}): train without --resume"
+        )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
