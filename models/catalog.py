@@ -2,8 +2,9 @@
 
 The one place that knows which encoders and heads exist. A classifier is a function of token ids
 [batch, length] (int32, 0 is padding) to logits [batch, classes]; a tagger one of ids and features
-[batch, length, columns] to emissions [batch, length, classes]; a joint network one of the same to
-a list of both, one a branch. To add an encoder: write a module
+[batch, length, columns] to emissions [batch, length, classes]; a summariser one of the same and a
+last column of copyable words to a memory [batch, length, width]; a joint network one of a tagger's
+input to a list of logits and emissions, one a branch. To add an encoder: write a module
 with a tagged configuration, a function `encode` and, where it can, a function `encode_tokens`, and
 name them here.
 """
@@ -15,7 +16,7 @@ import keras
 import msgspec
 
 from models.encoders import recurrent, textcnn, transformer
-from models.heads import classification, joint, tagging
+from models.heads import classification, joint, summarization, tagging
 from models.layers.embedding import mask_of
 from schemas.errors import ArtifactError
 
@@ -24,7 +25,7 @@ TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
 EncoderConfig = textcnn.TextCNNConfig | TokenEncoderConfig
 PlainHeadConfig = classification.ClassificationConfig | tagging.TaggingConfig
 """Heads that a recipe names; those of a joint network come from its tasks."""
-HeadConfig = PlainHeadConfig | joint.JointConfig
+HeadConfig = PlainHeadConfig | joint.JointConfig | summarization.SummarizationConfig
 
 _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
@@ -78,7 +79,7 @@ def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:
     if isinstance(encoder, TokenEncoderConfig):
         return encoder
     able = [f'"{one.__struct_config__.tag}"' for one in get_args(TokenEncoderConfig)]
-    raise ArtifactError(f"tagging needs an encoder of tokens: choose type = {' or '.join(able)}")
+    raise ArtifactError(f"this head needs an encoder of tokens: choose type = {' or '.join(able)}")
 
 
 def _classifier(architecture: Architecture) -> Any:
@@ -105,8 +106,19 @@ def _joint(architecture: Architecture) -> Any:
     return keras.Model(ids, outputs, name="joint")
 
 
+def _summarizer(architecture: Architecture) -> Any:
+    encoder = of_tokens(architecture.encoder)
+    columns = summarization.columns(encoder.features.hashed)
+    ids = keras.Input((None, columns), dtype="int32", name="ids")
+    encode = _OF_TOKENS[type(encoder)]
+    memory = encode(ids[..., :-1], architecture.vocabulary, encoder)
+    size, head = (architecture.vocabulary, encoder.embedding), cast(Any, architecture.head)
+    return keras.Model(ids, summarization.summarize(memory, size, head), name="summarizer")
+
+
 _NETWORKS: Mapping[type, Callable[[Architecture], Any]] = {
     classification.ClassificationConfig: _classifier,
     tagging.TaggingConfig: _tagger,
     joint.JointConfig: _joint,
+    summarization.SummarizationConfig: _summarizer,
 }

@@ -26,8 +26,10 @@ from models.answering.answerer import TOLERANCE, Answerer, Parsed
 from models.answering.classes import ClassAnswerer, agree
 from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
+from models.answering.summaries import SummaryAnswerer
 from models.heads.classification import ClassificationConfig
 from models.heads.joint import JointConfig
+from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
 from models.shapes import LENGTHS, TOKEN_BUDGET, bucket, plan
 from models.text.tokenizer import Ids
@@ -43,6 +45,7 @@ _ANSWERERS: Mapping[type, Any] = {
     ClassificationConfig: ClassAnswerer,
     TaggingConfig: SpanAnswerer,
     JointConfig: JointAnswerer,
+    SummarizationConfig: SummaryAnswerer,
 }
 """Kind of head to what parses for it and reads its outputs."""
 

@@ -22,10 +22,12 @@ from schemas.errors import ArtifactError, DataError
 PAD, UNKNOWN = 0, 1
 _SPECIAL = ("[PAD]", "[UNK]")
 
-Unit = Literal["character", "word"]
+Unit = Literal["character", "word", "mixed"]
+"""Mixed: Chinese characters one by one, words and numbers of other scripts whole."""
 
 PATTERNS: dict[Unit, str] = {
     "character": r"\S",
+    "mixed": r"[A-Za-z\u00c0-\u024f\u0370-\u03ff]+|\d+(?:\.\d+)*|\S",
     "word": "|".join(
         (
             r"https?://\S+",
@@ -58,6 +60,7 @@ class WordTokenizer:
         self._rust = rust
         self._cut = rust.pre_tokenizer
         self._ids: dict[str, int] = rust.get_vocab()
+        self._forms = {number: form for form, number in self._ids.items()}
         self.size: int = rust.get_vocab_size()
         """Number of ids, padding and unknown included."""
 
@@ -119,6 +122,10 @@ class WordTokenizer:
         """Return the id of a folded spelling, whatever its case."""
         number = self._ids.get(form.lower(), UNKNOWN)
         return number if number > UNKNOWN else UNKNOWN
+
+    def form(self, number: int) -> str:
+        """Return the folded lower-case spelling of an id; nothing for padding and unknown."""
+        return self._forms[number] if number > UNKNOWN else ""
 
 
 def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
