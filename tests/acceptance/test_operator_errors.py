@@ -306,6 +306,7 @@ COMMANDS = [
     *(["serve"], ["dispatch"], ["work"], ["publish"], ["demo"], ["train"], ["evaluate"]),
     *(["config"], ["schema"], ["doctor"], ["results", "get"], ["results", "list"]),
     *(["topics", "create"], ["db", "upgrade"], ["models", "list"], ["models", "register"]),
+    ["simulate"],
 ]
 
 

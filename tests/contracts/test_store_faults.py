@@ -12,6 +12,7 @@ from schemas.errors import UnavailableError
 from tests.contracts.store_world import World, partition
 from workers.sql import transaction
 from workers.sql.engine import open_engine
+from workers.sql.errors import translated
 from workers.sql.upgrade import upgrade
 
 
@@ -161,6 +162,23 @@ def test_locks_taken_in_a_ring_are_resolved(on_postgres: World) -> None:
     thread.join()
 
     assert len(recorded.settled) == 2
+
+
+def test_who_stands_still_in_a_transaction_loses_its_locks(
+    on_postgres: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a frozen worker does; the others that have its records wait for no more than that."""
+    world = on_postgres
+    monkeypatch.setattr("workers.sql.engine.IDLE_TIMEOUT_S", 1)
+    url = world.engine.url.render_as_string(hide_password=False)
+    frozen, stored = open_engine(url), world.answer(0)
+    with frozen.connect() as connection:
+        connection.execute(text("SELECT 1 FROM partition_claim FOR UPDATE"))
+
+        assert len(world.record(stored).settled) == 1
+        with pytest.raises(UnavailableError), translated():
+            connection.execute(text("SELECT 1"))
+    frozen.dispose()
 
 
 @pytest.mark.usefixtures("impatient")

@@ -26,6 +26,9 @@ STATEMENT_TIMEOUT_S = 30
 LOCK_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
+IDLE_TIMEOUT_S = 10
+"""Between two statements of one transaction. Whoever stands still there, as a frozen process does,
+would hold its locks against those who do its work in its place."""
 
 SUPPORTED = (
     "Use `postgresql+psycopg://user@host/name` or `sqlite:///path/to/file`; "
@@ -75,7 +78,7 @@ def _parsed(url: str) -> URL:
 def _postgresql_arguments(url: URL) -> dict[str, Any]:
     ours = (
         f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s "
-        "-c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+        f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S}s -c timezone=UTC"
     )
     theirs = url.query.get("options", "")
     return {

@@ -18,7 +18,7 @@ from sqlalchemy import exc
 from schemas.errors import TextmillError, UnavailableError
 from schemas.settings import variable_of
 
-TRANSIENT = ("25006", "40001", "40P01", "55P03", "08", "53", "57")
+TRANSIENT = ("25006", "25P03", "40001", "40P01", "55P03", "08", "53", "57")
 REFUSED = ("22", "23", "54")
 FOREIGN_KEY = "23503"
 REMEDY = f"Is the server running, and is {variable_of('database.url')} right?"
