@@ -10,6 +10,7 @@ name them here.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import keras
@@ -72,6 +73,26 @@ def build(architecture: Architecture, dtype: str = "float32") -> Any:
         return _NETWORKS[type(architecture.head)](architecture)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def restore(architecture: Architecture, weights: Path) -> Any:
+    """Return a network with the weights of a file; ArtifactError where they do not fit."""
+    network = build(architecture)
+    try:
+        network.load_weights(weights)
+    except (ValueError, KeyError, OSError) as error:
+        raise ArtifactError(f"{weights}: the weights do not fit the architecture") from error
+    return network
+
+
+def encoder_layers(architecture: Architecture) -> list[str]:
+    """Return the names of the encoder's layers, from the input on, whatever the head."""
+    encoder = architecture.encoder
+    encode = _OF_TOKENS.get(type(encoder)) or _OF_TEXTS[type(encoder)]
+    hashed = encoder.features.hashed if isinstance(encoder, TokenEncoderConfig) else 0
+    ids = keras.Input((None, 1 + hashed) if hashed else (None,), dtype="int32")
+    bare = keras.Model(ids, encode(ids, architecture.vocabulary, encoder))
+    return [layer.name for layer in bare.layers]
 
 
 def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:

@@ -23,14 +23,19 @@ _TRAINABLE = (Task.CLASSIFICATION, Task.SENTIMENT, Task.TAGGING)
 
 @app.command()
 def train(
-    task: Annotated[Task, typer.Option(help="What the model answers.")],
     lang: Annotated[str, typer.Option(help="Language of the texts: zh or en.")],
     name: Annotated[str, typer.Option(help="Model name: lower case, digits, hyphens.")],
-    train: Annotated[
-        list[Path], typer.Option("--train", help="Training texts, JSON lines (.gz); repeatable.")
-    ],
-    dev: Annotated[list[Path], typer.Option(help="Texts to choose the best epoch by; repeatable.")],
     out: Annotated[Path, typer.Option(help="Version directory to write; must not exist.")],
+    task: Annotated[
+        Task | None, typer.Option(help="What the model answers; not with [[tasks]] in the recipe.")
+    ] = None,
+    train: Annotated[
+        list[Path] | None,
+        typer.Option("--train", help="Training texts, JSON lines (.gz); repeatable."),
+    ] = None,
+    dev: Annotated[
+        list[Path] | None, typer.Option(help="Texts to choose the best epoch by; repeatable.")
+    ] = None,
     test: Annotated[
         list[Path] | None, typer.Option(help="Texts to score once at the end; repeatable.")
     ] = None,
@@ -56,7 +61,7 @@ def train(
     Example: textmill train --task sentiment --lang en --name reviews --train train.jsonl.gz \\
     --dev dev.jsonl.gz --out reviews-1
     """
-    if task not in _TRAINABLE:
+    if task is not None and task not in _TRAINABLE:
         raise SettingsError(
             f"--task {task} cannot be trained: choose one of {', '.join(_TRAINABLE)}"
         )
@@ -66,21 +71,23 @@ def train(
     import tensorflow as tf
 
     from models.training import config as recipes
-    from models.training import run
+    from models.training import joint_recipe, run
 
     tf.config.experimental.enable_op_determinism()
 
+    given = joint_recipe.Files(tuple(train or ()), tuple(dev or ()), tuple(test or ()))
+    first, files, recipe = joint_recipe.choose(task, given, config)
     request = run.Request(
         name=_name(name),
-        task=task,
+        task=first,
         lang=_language(lang),
-        train=tuple(train),
-        dev=tuple(dev),
-        test=tuple(test or ()),
+        train=files.train,
+        dev=files.dev,
+        test=files.test,
         raw=tuple(raw or ()),
         vectors=vectors,
         init_from=init_from,
-        config=recipes.seeded(recipes.load(config, task), seed),
+        config=recipes.seeded(recipe, seed),
         out=out,
         resume=resume,
     )

@@ -85,12 +85,7 @@ class LiveModel:
         tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
         if architecture.vocabulary != tokenizer.size or not _fit(manifest, architecture):
             raise ArtifactError(f"{directory}: tokenizer, labels and architecture do not fit")
-        network = catalog.build(architecture)
-        try:
-            network.load_weights(directory / artifact.WEIGHTS)
-        except (ValueError, KeyError, OSError) as error:
-            raise ArtifactError(f"{directory}: the weights do not fit the architecture") from error
-        return cls(manifest, tokenizer, network)
+        return cls(manifest, tokenizer, catalog.restore(architecture, directory / artifact.WEIGHTS))
 
     def of(self, task: Task) -> "LiveModel":
         """Return this version as one that answers `task` alone; UsageError where it does not."""

@@ -76,7 +76,16 @@ class WordTokenizer:
         known = [form for form, count in ranked(counts) if count >= min_frequency and form.strip()]
         if not known:
             raise DataError("the training texts are too few or empty: no vocabulary can be learnt")
-        names = [*_SPECIAL, *known[: vocabulary - len(_SPECIAL)]]
+        return cls._of(known[: vocabulary - len(_SPECIAL)], unit)
+
+    @classmethod
+    def bare(cls, unit: Unit) -> Self:
+        """Return a tokenizer without a vocabulary, which only cuts."""
+        return cls._of([], unit)
+
+    @classmethod
+    def _of(cls, known: Sequence[str], unit: Unit) -> Self:
+        names = [*_SPECIAL, *known]
         ids = {name: number for number, name in enumerate(names)}
         rust = RustTokenizer(models.WordLevel(vocab=ids, unk_token=_SPECIAL[UNKNOWN]))
         rust.normalizer = normalizers.Lowercase()

@@ -27,6 +27,8 @@ class Encoded(NamedTuple):
 
     ids: Sequence[Ids]
     labels: NDArray[np.int32] | Sequence[NDArray[np.int32]]
+    groups: NDArray[np.int64] | None = None
+    """int [examples]: texts of one group share batches, those of two never do; None: all one."""
 
 
 class Batch(NamedTuple):
@@ -53,14 +55,20 @@ def epoch(data: Encoded, config: FitConfig, number: int, start: int = 0) -> Iter
 
 def shuffled(data: Encoded, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
     """Return the indices of one epoch's batches in random order; one may be smaller."""
-    order = random.permutation(len(data.ids))
     lengths = np.array([len(ids) for ids in data.ids])
-    groups: list[NDArray[np.int64]] = []
-    for start in range(0, len(order), size * _POOL):
-        pool = order[start : start + size * _POOL]
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
-        groups += [pool[at : at + size] for at in range(0, len(pool), size)]
-    return [groups[number] for number in random.permutation(len(groups))]
+    together: list[NDArray[np.int64]] = []
+    for members in _groups(data):
+        order = members[random.permutation(len(members))]
+        for start in range(0, len(order), size * _POOL):
+            pool = order[start : start + size * _POOL]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            together += [pool[at : at + size] for at in range(0, len(pool), size)]
+    return [together[number] for number in random.permutation(len(together))]
+
+
+def rows(data: Encoded, size: int) -> int:
+    """Return how many rows the batches of an epoch would have if all were full."""
+    return sum(-(-len(members) // size) for members in _groups(data)) * size
 
 
 def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
@@ -75,10 +83,12 @@ def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
 
 
 def by_length(data: Encoded, size: int) -> Iterator[Batch]:
-    """Yield every text once, shortest first."""
-    order = np.argsort([len(ids) for ids in data.ids], kind="stable")
-    for start in range(0, len(order), size):
-        yield take(data, order[start : start + size])
+    """Yield every text once, in each group the shortest first."""
+    lengths = np.array([len(ids) for ids in data.ids])
+    for members in _groups(data):
+        order = members[np.argsort(lengths[members], kind="stable")]
+        for start in range(0, len(order), size):
+            yield take(data, order[start : start + size])
 
 
 def take(data: Encoded, indices: NDArray[np.int64]) -> Batch:
@@ -87,6 +97,13 @@ def take(data: Encoded, indices: NDArray[np.int64]) -> Batch:
     if isinstance(data.labels, np.ndarray):
         return Batch(ids, data.labels[indices], indices)
     return Batch(ids, _pad([data.labels[index] for index in indices]), indices)
+
+
+def _groups(data: Encoded) -> list[NDArray[np.int64]]:
+    """Return the numbers of the texts of each group, ascending."""
+    if data.groups is None:
+        return [np.arange(len(data.ids))]
+    return [np.flatnonzero(data.groups == group) for group in np.unique(data.groups)]
 
 
 def _pad(rows: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

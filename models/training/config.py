@@ -12,12 +12,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from models.catalog import EncoderConfig, PlainHeadConfig
-from models.encoders.recurrent import RecurrentConfig
+from models.encoders.recurrent import CellsConfig, RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
 from models.text.cleaning import ParsingConfig
 from schemas.errors import SettingsError
+from schemas.model_version import TrainingData
 from schemas.task import Task
 
 
@@ -36,6 +37,11 @@ class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     drop_labels: tuple[str, ...] = ()
     rename_labels: dict[str, str] = {}
     """Tagging: kinds that several corpora name differently, as `person = "PER"`."""
+
+    def told(self, path: Path, examples: int) -> TrainingData:
+        """Return what a manifest says of the examples in this file."""
+        name = self.name or path.name
+        return TrainingData(name=name, examples=examples, licence=self.licence, source=self.source)
 
 
 class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +87,37 @@ class DistilConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Share of the teachers in the loss; the rest is the labels'."""
 
 
+class TransferConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a training learns that starts from another version's encoder."""
+
+    learn: Literal["all", "head", "gradual"] = "all"
+    """`head`: the encoder stays as it is; `gradual`: one more group of layers each epoch, from the
+    head down."""
+    factor: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    """Each group of layers learns at the rate of the one above divided by this."""
+
+
+class TaskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the tasks that are trained jointly, with files and a head of its own."""
+
+    task: Task
+    name: str = ""
+    """Tells the tasks apart, also in reports; empty: the task's."""
+    train: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """Files, named from the recipe's folder."""
+    dev: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    test: tuple[str, ...] = ()
+    weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """What its loss counts."""
+    answers: bool = True
+    """False: it is trained along to teach the encoder, and the version is without it."""
+    data: DataConfig = DataConfig()
+    head: ClassificationConfig | TaggingConfig | None = None
+    """None: the usual head of the task."""
+    encoder: CellsConfig | None = None
+    """Recurrent layers of its own behind the shared encoder; None: the head follows at once."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: DataConfig = DataConfig()
     parsing: ParsingConfig = ParsingConfig()
@@ -89,6 +126,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     head: PlainHeadConfig = ClassificationConfig()
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
+    transfer: TransferConfig = TransferConfig()
+    tasks: tuple[TaskConfig, ...] = ()
+    """What is trained jointly; empty: one task, whose files the command names."""
     storage: Literal["float32", "float16"] = "float16"
     """How weights are kept on disk; they are rounded to it before scores are taken, so loading
     gives exactly the weights that were scored."""
@@ -106,17 +146,29 @@ _TASKS: Mapping[type, tuple[Task, ...]] = {
 
 
 def load(path: Path | None, task: Task = Task.CLASSIFICATION) -> Config:
-    """Read a recipe; None gives the defaults of the task.
+    """Read a recipe of one task; None gives the defaults of the task.
 
     Raises:
         SettingsError: the recipe cannot be read or is wrong, or its head is of another task.
     """
     if path is None:
-        return _DEFAULTS.get(task, Config())
-    config = _read(path)
-    if task not in _TASKS[type(config.head)]:
+        return default(task)
+    config = read(path)
+    if config.tasks:
+        raise SettingsError(f"the recipe {path} names its tasks itself: leave out --task")
+    if not answers(config.head, task):
         raise SettingsError(f"the recipe {path} is wrong: its [head] does not answer {task}")
     return config
+
+
+def default(task: Task) -> Config:
+    """Return what is trained without a recipe."""
+    return _DEFAULTS.get(task, Config())
+
+
+def answers(head: PlainHeadConfig, task: Task) -> bool:
+    """Whether a kind of head can be trained for a task."""
+    return task in _TASKS[type(head)]
 
 
 def seeded(config: Config, seed: int | None) -> Config:
@@ -126,7 +178,8 @@ def seeded(config: Config, seed: int | None) -> Config:
     return msgspec.structs.replace(config, fit=msgspec.structs.replace(config.fit, seed=seed))
 
 
-def _read(path: Path) -> Config:
+def read(path: Path) -> Config:
+    """Read a recipe; SettingsError where it cannot be read or is wrong."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
     except OSError as error:

@@ -12,14 +12,14 @@ the learner does, its hidden tokens hidden, so that a text is never answered by 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from models.training.config import Config
 from models.training.courses import Course
 from models.training.fit import Observer, Trainer
-from models.training.objectives import Decided, Objective
+from models.training.objectives import Believing, Decided, Objective
 
 _APART = 1000
 """Between the seeds of a learner and of its teachers: more than anybody tries one by one."""
@@ -42,13 +42,13 @@ def taught(
         teachers.append(network)
     if not teachers:
         return course.objective
-    return Taught(course.objective, teachers, config.distil.weight)
+    return Taught(cast(Believing, course.objective), teachers, config.distil.weight)
 
 
 class Taught:
     """An `Objective` whose loss also asks for agreement with the teachers."""
 
-    def __init__(self, objective: Objective, teachers: Sequence[Any], weight: float) -> None:
+    def __init__(self, objective: Believing, teachers: Sequence[Any], weight: float) -> None:
         self.metric = objective.metric
         self._objective, self._teachers, self._weight = objective, teachers, weight
 

@@ -22,6 +22,7 @@ from models.training.checkpoint import Checkpoint, Progress
 from models.training.config import FitConfig
 from models.training.learner import Learner
 from models.training.objectives import Decided, Objective
+from models.training.pace import Pace
 
 SCORE_ROWS = 256
 
@@ -40,12 +41,17 @@ class Trainer:
     """One training of one network; made, run once, thrown away."""
 
     def __init__(
-        self, network: Any, objective: Objective, config: FitConfig, examples: int
+        self,
+        network: Any,
+        objective: Objective,
+        config: FitConfig,
+        examples: int,
+        pace: Pace | None = None,
     ) -> None:
-        self._objective, self._config = objective, config
+        self._objective, self._config, self._pace = objective, config, pace
         self._per_epoch = -(-examples // config.batch_size)
         self._total = self._per_epoch * config.epochs
-        self._learner = Learner(network, objective, config, self._total)
+        self._learner = Learner(network, objective, config, self._total, pace)
         self._window: list[tuple[Any, Batch, Any]] = []
 
     def run(self, train: Encoded, dev: Encoded, folder: Path, observer: Observer) -> Progress:
@@ -77,6 +83,8 @@ class Trainer:
     def _epoch(self, train: Encoded, progress: Progress, observer: Observer) -> Iterator[None]:
         """Learn the rest of an epoch; stop where a checkpoint is due, with nothing unreported."""
         config, done = self._config, progress.steps - progress.epochs * self._per_epoch
+        if self._pace is not None:
+            self._pace.begin(progress.epochs)
         for batch in batches.epoch(train, config, progress.epochs, done):
             self._window.append((*self._learner.learn(batch), batch))
             progress.steps += 1

@@ -19,16 +19,25 @@ from numpy.typing import NDArray
 from models.training.batches import Batch
 from models.training.config import FitConfig
 from models.training.objectives import Objective
+from models.training.pace import Pace, PacedAdam
 
 
 class Learner:
     """A network with its optimiser and its objective."""
 
-    def __init__(self, network: Any, objective: Objective, config: FitConfig, steps: int) -> None:
+    def __init__(
+        self,
+        network: Any,
+        objective: Objective,
+        config: FitConfig,
+        steps: int,
+        pace: Pace | None = None,
+    ) -> None:
         self._network, self._objective, self._config = network, objective, config
         self._rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-        self._optimizer = _optimizer(config, self._rate)
-        self._optimizer.build(network.trainable_variables)
+        learnt = network.trainable_variables
+        self._optimizer = _optimizer(config, self._rate, None if pace is None else pace.of(learnt))
+        self._optimizer.build(learnt)
         self._learn: Any = None
         self._decide = tf.function(
             lambda ids: objective.decide(network, ids), input_signature=[_inputs(network)]
@@ -78,14 +87,16 @@ class Learner:
         return loss, self._objective.guess(self._network, ids, output)
 
 
-def _optimizer(config: FitConfig, rate: Any) -> Any:
-    adam = keras.optimizers.AdamW(
-        rate,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm,
-        use_ema=config.average > 0,
-        ema_momentum=config.average or 0.99,
-    )
+def _optimizer(config: FitConfig, rate: Any, rates: Sequence[Any] | None) -> Any:
+    how = {
+        "global_clipnorm": config.clip_norm,
+        "use_ema": config.average > 0,
+        "ema_momentum": config.average or 0.99,
+    }
+    if rates is None:
+        adam = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **how)
+    else:
+        adam = PacedAdam(rate, config, rates, **how)
     return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "float16" else adam
 
 

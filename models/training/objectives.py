@@ -31,12 +31,6 @@ class Objective(Protocol):
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
         """Return the mean loss of a batch, a scalar."""
 
-    def belief(self, network: Any, ids: Any, output: Any) -> Any:
-        """Return the probabilities of the labels, in their shape with an axis more."""
-
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
-        """Return the mean cross entropy of the network's belief against `beliefs`, a scalar."""
-
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the answers that `output`, seen in training, stands for, in the labels' shape."""
 
@@ -45,6 +39,16 @@ class Objective(Protocol):
 
     def scores(self, decided: Decided) -> dict[str, float]:
         """Return the scores over batches."""
+
+
+class Believing(Objective, Protocol):
+    """What distillation asks beside that."""
+
+    def belief(self, network: Any, ids: Any, output: Any) -> Any:
+        """Return the probabilities of the labels, in their shape with an axis more."""
+
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+        """Return the mean cross entropy of the network's belief against `beliefs`, a scalar."""
 
 
 class Labels:

@@ -16,6 +16,7 @@ import msgspec
 from models import artifact, catalog
 from models.live_model import LiveModel
 from models.training import (
+    batches,
     card,
     courses,
     curves,
@@ -27,8 +28,10 @@ from models.training import (
 )
 from models.training.config import Config
 from models.training.courses import Course, Sources
+from models.training.courses.joint import JointCourse, answering
 from models.training.fit import Observer, Trainer
-from schemas.model_version import Language, Manifest, Sample, TrainingData
+from models.training.pace import pace_of
+from schemas.model_version import Language, Manifest, Sample
 from schemas.task import Task
 
 SAMPLES = 8
@@ -60,25 +63,28 @@ def train(request: Request, observer: Observer) -> Manifest:
 
     Raises DataError for unusable files and ArtifactError where `out` exists.
     """
-    folder = _enter(request)
     config = request.config
+    transfer.check(config, request.init_from)
+    folder = _enter(request)
     course = courses.prepare(_sources(request), config)
     architecture = catalog.Architecture(
         vocabulary=course.tokenizer.size,
         classes=len(course.labels),
         encoder=config.encoder,
-        head=config.head,
+        head=course.head if isinstance(course, JointCourse) else config.head,
     )
     make = partial(_network, request, course, architecture, observer)
     objective = distil.taught(course, config, make, folder, observer)
     network, parent = make(config.fit.seed)
-    examples = len(course.train.ids)
     learner = _computing_in(config.fit.precision, network, architecture)
-    trainer = Trainer(learner, objective, config.fit, examples)
+    rows = batches.rows(course.train, config.fit.batch_size)
+    pace = pace_of(learner, architecture, config)
+    trainer = Trainer(learner, objective, config.fit, rows, pace)
     progress = trainer.run(course.train, course.dev, folder, observer)
     network.set_weights(learner.get_weights())
     curves.draw(progress, folder / workspace.CURVE)
-    manifest = _manifest(request, architecture, course.labels, examples)
+    network, architecture = answering(network, architecture)
+    manifest = _manifest(request, architecture, course)
     manifest = msgspec.structs.replace(manifest, parent=parent)
     manifest = _finish(request, manifest, course, network)
     return _write(request, manifest, course, network, folder)
@@ -139,25 +145,21 @@ def _enter(request: Request) -> Path:
     return workspace.enter(request.out, msgspec.json.encode(facts), files, request.resume)
 
 
-def _manifest(
-    request: Request, architecture: catalog.Architecture, labels: tuple[str, ...], examples: int
-) -> Manifest:
-    data = request.config.data
+def _manifest(request: Request, architecture: catalog.Architecture, course: Course) -> Manifest:
+    if isinstance(course, JointCourse):
+        further, data = course.further, course.data
+    else:
+        data = (request.config.data.told(request.train[0], len(course.train.ids)),)
+        further = msgspec.UNSET
     return Manifest(
         name=request.name,
         task=request.task,
         languages=(request.lang,),
-        labels=labels,
+        labels=course.labels,
+        further=further,
         max_length=request.config.encoder.length,
         architecture=architecture.as_manifest(),
-        data=(
-            TrainingData(
-                name=data.name or request.train[0].name,
-                examples=examples,
-                licence=data.licence,
-                source=data.source,
-            ),
-        ),
+        data=data,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files={},
     )
@@ -174,7 +176,10 @@ def _finish(request: Request, manifest: Manifest, course: Course, network: Any) 
     dev = course.questions()
     questions = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
     pairs = zip(questions, model.ask(questions), strict=True)
-    samples = tuple(Sample(text=one.text, prediction=answer) for one, answer in pairs)
+    samples = tuple(
+        Sample(text=one.text, prediction=answer, task=one.task or msgspec.UNSET)
+        for one, answer in pairs
+    )
     warm_up = tuple(one.text for one in questions)
     return msgspec.structs.replace(manifest, metrics=metrics, samples=samples, warm_up=warm_up)
 

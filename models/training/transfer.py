@@ -1,20 +1,27 @@
 """Transfer: a training that starts from the encoder of another version.
 
-Tokenizer and encoder come from the parent, the head is new, and everything goes on learning. What
-the parent learnt of its own task (say, where words end) is worth most where the new task has few
-examples.
+Tokenizer and encoder come from the parent, whatever its head was; the head is new. What the parent
+learnt of its own task (say, where words end), or of none (`models.training.pretrain`), is worth
+most where the new task has few examples. How fast what came learns on is the matter of
+`models.training.pace`.
 """
 
 from pathlib import Path
 from typing import Any
 
-from models import artifact
-from models.catalog import Architecture, read
-from models.live_model import LiveModel
-from schemas.errors import DataError
+from models import artifact, catalog
+from models.catalog import Architecture
+from models.training.config import Config, TransferConfig
+from schemas.errors import DataError, SettingsError
 
-_HEADS = frozenset({"emissions", "crf", "logits"})
-"""Layers that stay as they are: they answer another question."""
+
+def check(config: Config, parent: Path | None) -> None:
+    """Raise SettingsError where the recipe's `[transfer]` has nothing to work on."""
+    if config.transfer != TransferConfig():
+        if parent is None:
+            raise SettingsError("[transfer] in the recipe needs --init-from: give a parent")
+        if config.distil.teachers:
+            raise SettingsError("the recipe has [transfer] and [distil]: choose one")
 
 
 def start(network: Any, architecture: Architecture, parent: Path | None) -> str | None:
@@ -24,10 +31,23 @@ def start(network: Any, architecture: Architecture, parent: Path | None) -> str 
     """
     if parent is None:
         return None
-    model = LiveModel.load(parent)
-    if read(model.manifest.architecture).encoder != architecture.encoder:
+    manifest = artifact.verify(parent)
+    theirs = catalog.read(manifest.architecture)
+    if theirs.encoder != architecture.encoder:
         raise DataError(f"{parent} has another encoder than the recipe: they must be the same")
-    for layer in network.layers:
-        if layer.weights and layer.name not in _HEADS:
-            layer.set_weights(model.network.get_layer(layer.name).get_weights())
-    return artifact.digest(model.manifest)
+    source = catalog.restore(theirs, parent / artifact.WEIGHTS)
+    names = {layer.name for layer in network.layers if layer.weights}
+    for name in catalog.encoder_layers(architecture):
+        if name in names:
+            _copy(source, network, name, parent)
+    return artifact.digest(manifest)
+
+
+def _copy(source: Any, network: Any, name: str, parent: Path) -> None:
+    try:
+        network.get_layer(name).set_weights(source.get_layer(name).get_weights())
+    except ValueError as error:
+        raise DataError(
+            f"{parent} was trained on other inputs than this training has: its layer {name} "
+            "does not fit"
+        ) from error

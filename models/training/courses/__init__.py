@@ -10,6 +10,7 @@ from models.heads.tagging import TaggingConfig
 from models.training.config import Config
 from models.training.courses.classifying import Classifying
 from models.training.courses.course import Course, Sources
+from models.training.courses.joint import JointCourse
 from models.training.courses.tagging import Tagging
 
 __all__ = ["Course", "Sources", "prepare"]
@@ -22,4 +23,6 @@ _COURSES: Mapping[type, type[Course]] = {
 
 def prepare(sources: Sources, config: Config) -> Course:
     """Read and encode the data of one training."""
+    if config.tasks:
+        return JointCourse(sources, config)
     return _COURSES[type(config.head)](sources, config)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from models.live_model import LiveModel
+from models.text.units import Units
 from models.training import data, scoring
 from models.training.batches import Encoded
 from models.training.config import Config
@@ -18,12 +19,13 @@ from schemas.question import Question
 class Classifying:
     """One label a text."""
 
-    def __init__(self, sources: Sources, config: Config) -> None:
+    def __init__(self, sources: Sources, config: Config, tokenizer: Units | None = None) -> None:
+        """Read and encode; `tokenizer` is that of a joint training."""
         examples = data.without(data.read_all(sources.train), config.data.drop_labels)
         self.labels = data.labels_of(examples, sources.train[0])
         dev = data.read_all(sources.dev)
         self._dev = data.select(dev, self.labels, sources.dev[0]).examples
-        self.tokenizer = tokenizer_for([one.text for one in examples], sources, config)
+        self.tokenizer = tokenizer or tokenizer_for([one.text for one in examples], sources, config)
         self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing)
         self._length = config.encoder.length
         self.train, self.dev = self._encode(examples), self._encode(self._dev)

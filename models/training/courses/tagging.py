@@ -14,7 +14,7 @@ from models.training import scoring, tagged
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses.course import Sources
-from models.training.courses.units import tagging_unit
+from models.training.courses.units import tagging_unit, word_tokenizer_for
 from models.training.objectives import Objective, Tags
 from schemas.errors import ArtifactError, SettingsError
 from schemas.question import Question
@@ -23,22 +23,17 @@ from schemas.question import Question
 class Tagging:
     """One tag a token."""
 
-    def __init__(self, sources: Sources, config: Config) -> None:
+    def __init__(
+        self, sources: Sources, config: Config, tokenizer: WordTokenizer | None = None
+    ) -> None:
+        """Read and encode; `tokenizer` is that of a joint training."""
         self._config, self._features = config, _features(config)
         self._unit = tagging_unit(sources, config)
         sentences = tagged.read(sources.train, config.data.rename_labels)
         self.labels = tagged.labels_of(sentences, sources.train)
         self._dev = tagged.read(sources.dev, config.data.rename_labels)
-        wanted = config.tokenizer
-        self.tokenizer = (
-            WordTokenizer.fit(
-                [one.tokens for one in sentences],
-                self._unit,
-                wanted.vocabulary,
-                wanted.min_frequency,
-            )
-            if sources.tokenizer is None
-            else WordTokenizer.load(sources.tokenizer)
+        self.tokenizer = tokenizer or word_tokenizer_for(
+            (one.tokens for one in sentences), sources, config
         )
         self.objective: Objective = Tags(self.labels)
         self.train = self._encode(sentences)
