@@ -3,30 +3,36 @@
 The one place that knows which encoders and heads exist. A classifier is a function of token ids
 [batch, length] (int32, 0 is padding) to logits [batch, classes]; a tagger one of ids and features
 [batch, length, columns] to emissions [batch, length, classes]; a summariser one of the same and a
-last column of copyable words to a memory [batch, length, width]; a joint network one of a tagger's
-input to a list of logits and emissions, one a branch. To add an encoder: write a module
+last column of copyable words to a memory [batch, length, width]; an extractor one of a tagger's
+input and the columns of its sentences to logits [batch, sentences]; a joint network one of a
+tagger's input to a list of logits and emissions, one a branch. To add an encoder: write a module
 with a tagged configuration, a function `encode` and, where it can, a function `encode_tokens`, and
 name them here.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import keras
 import msgspec
 
 from models.encoders import recurrent, textcnn, transformer
-from models.heads import classification, joint, summarization, tagging
+from models.heads import classification, extraction, joint, summarization, tagging
 from models.layers.embedding import mask_of
+from models.text.documents import COLUMNS
 from schemas.errors import ArtifactError
 
 TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
 """Encoders that have a vector for each token, and read hashed features beside the ids."""
 EncoderConfig = textcnn.TextCNNConfig | TokenEncoderConfig
-PlainHeadConfig = classification.ClassificationConfig | tagging.TaggingConfig
+PlainHeadConfig = (
+    classification.ClassificationConfig | tagging.TaggingConfig | extraction.ExtractionConfig
+)
 """Heads that a recipe names; those of a joint network come from its tasks."""
 HeadConfig = PlainHeadConfig | joint.JointConfig | summarization.SummarizationConfig
+
+Kind = TypeVar("Kind")
 
 _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
@@ -103,6 +109,13 @@ def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:
     raise ArtifactError(f"this head needs an encoder of tokens: choose type = {' or '.join(able)}")
 
 
+def of_kind(head: HeadConfig, kind: type[Kind]) -> Kind:
+    """Return the head, which is of this kind; else raise ArtifactError."""
+    if isinstance(head, kind):
+        return head
+    raise ArtifactError(f"the head is a {type(head).__name__}, not a {kind.__name__}")
+
+
 def _classifier(architecture: Architecture) -> Any:
     encode = _OF_TEXTS[type(architecture.encoder)]
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -137,9 +150,18 @@ def _summarizer(architecture: Architecture) -> Any:
     return keras.Model(ids, summarization.summarize(memory, size, head), name="summarizer")
 
 
+def _extractor(architecture: Architecture) -> Any:
+    encoder = of_tokens(architecture.encoder)
+    ids = keras.Input((None, 1 + encoder.features.hashed + COLUMNS), dtype="int32", name="ids")
+    states = _OF_TOKENS[type(encoder)](ids[..., :-COLUMNS], architecture.vocabulary, encoder)
+    logits = extraction.extract(states, ids[..., -COLUMNS:], cast(Any, architecture.head))
+    return keras.Model(ids, logits, name="extractor")
+
+
 _NETWORKS: Mapping[type, Callable[[Architecture], Any]] = {
     classification.ClassificationConfig: _classifier,
     tagging.TaggingConfig: _tagger,
     joint.JointConfig: _joint,
     summarization.SummarizationConfig: _summarizer,
+    extraction.ExtractionConfig: _extractor,
 }

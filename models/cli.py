@@ -18,7 +18,6 @@ from schemas.model_version import LANGUAGES, Language
 from schemas.task import Task
 
 app = typer.Typer(no_args_is_help=True)
-_TRAINABLE = (Task.CLASSIFICATION, Task.SENTIMENT, Task.TAGGING)
 
 
 @app.command()
@@ -61,10 +60,6 @@ def train(
     Example: textmill train --task sentiment --lang en --name reviews --train train.jsonl.gz \\
     --dev dev.jsonl.gz --out reviews-1
     """
-    if task is not None and task not in _TRAINABLE:
-        raise SettingsError(
-            f"--task {task} cannot be trained: choose one of {', '.join(_TRAINABLE)}"
-        )
     if vectors and init_from:
         raise SettingsError("--vectors and --init-from both give the first vectors: choose one")
     import_tensorflow()

@@ -24,10 +24,12 @@ import tensorflow as tf
 from models import artifact, catalog
 from models.answering.answerer import TOLERANCE, Answerer, Parsed
 from models.answering.classes import ClassAnswerer, agree
+from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
 from models.heads.classification import ClassificationConfig
+from models.heads.extraction import ExtractionConfig
 from models.heads.joint import JointConfig
 from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
@@ -46,6 +48,7 @@ _ANSWERERS: Mapping[type, Any] = {
     TaggingConfig: SpanAnswerer,
     JointConfig: JointAnswerer,
     SummarizationConfig: SummaryAnswerer,
+    ExtractionConfig: ExtractAnswerer,
 }
 """Kind of head to what parses for it and reads its outputs."""
 

@@ -18,12 +18,15 @@ from tokenizers import Tokenizer as RustTokenizer
 
 from models.text.alignment import align, fold
 from schemas.errors import ArtifactError, DataError
+from schemas.model_version import Language
 
 PAD, UNKNOWN = 0, 1
 _SPECIAL = ("[PAD]", "[UNK]")
 
 Unit = Literal["character", "word", "mixed"]
 """Mixed: Chinese characters one by one, words and numbers of other scripts whole."""
+UNITS: dict[Language, Unit] = {"zh": "character", "en": "word"}
+"""What texts are cut into, by default."""
 
 PATTERNS: dict[Unit, str] = {
     "character": r"\S",

@@ -15,6 +15,7 @@ from models.catalog import EncoderConfig, PlainHeadConfig
 from models.encoders.recurrent import CellsConfig, RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
+from models.heads.extraction import ExtractionConfig
 from models.heads.tagging import TaggingConfig
 from models.text.cleaning import ParsingConfig
 from schemas.errors import SettingsError
@@ -136,11 +137,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 _DEFAULTS: Mapping[Task, Config] = {
     Task.TAGGING: Config(encoder=RecurrentConfig(), head=TaggingConfig()),
+    Task.SUMMARIZATION: Config(encoder=RecurrentConfig(), head=ExtractionConfig()),
 }
 """What is trained without a recipe; of tasks that are not here, `Config()`."""
 _TASKS: Mapping[type, tuple[Task, ...]] = {
     ClassificationConfig: (Task.CLASSIFICATION, Task.SENTIMENT),
     TaggingConfig: (Task.TAGGING,),
+    ExtractionConfig: (Task.SUMMARIZATION,),
 }
 """The tasks that a kind of head answers."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from models.answering.classes import ClassAnswerer
+from models.answering.extracts import ExtractAnswerer
 from models.answering.spans import SpanAnswerer
 from models.live_model import LiveModel
 from models.text.tags import Chunk, synonyms_for, tags_of
@@ -85,4 +86,5 @@ def _evaluate_summaries(model: LiveModel, path: Path) -> dict[str, Any]:
 _EVALUATIONS: Mapping[type, Callable[[LiveModel, Path], dict[str, Any]]] = {
     ClassAnswerer: _evaluate_labels,
     SpanAnswerer: _evaluate_tags,
+    ExtractAnswerer: _evaluate_summaries,
 }

@@ -21,6 +21,7 @@ from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.encoders.transformer import TransformerConfig
 from models.heads.classification import ClassificationConfig
+from models.heads.extraction import ExtractionConfig
 from models.heads.tagging import TaggingConfig
 from models.live_model import LiveModel
 from models.text.features import FeatureConfig
@@ -88,6 +89,14 @@ def _tagged(random: np.random.Generator) -> dict[str, object]:
     return {"tokens": tokens, "tags": tags}
 
 
+def _summarised(random: np.random.Generator) -> dict[str, object]:
+    """A document of one to five sentences, and the one of them that says what the fox did."""
+    sentences = [" ".join(random.choice(_WORDS[:5], 3)) for _ in range(random.integers(5))]
+    summary = f"fox {random.choice(_WORDS[6:])} {random.choice(_WORDS[6:])}"
+    sentences.insert(int(random.integers(len(sentences) + 1)), summary)
+    return {"text": "".join(f"{one.capitalize()}. " for one in sentences), "summary": summary}
+
+
 class Head(NamedTuple):
     """A head at toy size, its training lines, and which encoders serve it."""
 
@@ -102,6 +111,12 @@ HEADS: dict[str, Head] = {
         ClassificationConfig(dropout=0.0), Task.CLASSIFICATION, _labelled, _any_encoder
     ),
     "tagging": Head(TaggingConfig(), Task.TAGGING, _tagged, _of_tokens),
+    "extraction": Head(
+        ExtractionConfig(units=8, facts=4, dropout=0.0, sentences=1),
+        Task.SUMMARIZATION,
+        _summarised,
+        _of_tokens,
+    ),
 }
 
 ROWS = [

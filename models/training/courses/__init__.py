@@ -6,10 +6,12 @@ To add one: write a module with a class that is a `Course`, and name it here bes
 from collections.abc import Mapping
 
 from models.heads.classification import ClassificationConfig
+from models.heads.extraction import ExtractionConfig
 from models.heads.tagging import TaggingConfig
 from models.training.config import Config
 from models.training.courses.classifying import Classifying
 from models.training.courses.course import Course, Sources
+from models.training.courses.extracting import Extracting
 from models.training.courses.joint import JointCourse
 from models.training.courses.tagging import Tagging
 
@@ -18,6 +20,7 @@ __all__ = ["Course", "Sources", "prepare"]
 _COURSES: Mapping[type, type[Course]] = {
     ClassificationConfig: Classifying,
     TaggingConfig: Tagging,
+    ExtractionConfig: Extracting,
 }
 
 

@@ -6,10 +6,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from models import catalog
 from models.live_model import LiveModel
+from models.text.features import FeatureConfig
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.objectives import Objective
+from schemas.errors import ArtifactError, SettingsError
 from schemas.model_version import Language
 from schemas.question import Question
 
@@ -22,6 +25,14 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     lang: Language
     tokenizer: Path | None = None
     """Tokenizer of the parent version; None: one is learnt from the training files."""
+
+
+def features_of(config: Config) -> FeatureConfig:
+    """Return the hashed features of a recipe's tokens; SettingsError where it has no tokens."""
+    try:
+        return catalog.of_tokens(config.encoder).features
+    except ArtifactError as error:
+        raise SettingsError(f"the recipe is wrong: {error} in [encoder]") from error
 
 
 class Course(Protocol):

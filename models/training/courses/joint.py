@@ -23,7 +23,7 @@ from models.training.config import Config, TaskConfig
 from models.training.courses.classifying import Classifying
 from models.training.courses.course import Course, Sources
 from models.training.courses.tagging import Tagging
-from models.training.courses.units import tagging_unit, word_tokenizer_for
+from models.training.courses.units import placed_unit, word_tokenizer_for
 from models.training.joint import Joint, Part, joined
 from models.training.objectives import Objective
 from schemas.model_version import TrainingData
@@ -39,7 +39,7 @@ class JointCourse:
 
     def __init__(self, sources: Sources, config: Config) -> None:
         self._tasks = config.tasks
-        bare = WordTokenizer.bare(tagging_unit(sources, config))
+        bare = WordTokenizer.bare(placed_unit(sources, config))
         units = (forms for task in self._tasks for forms in _forms(task, bare))
         self.tokenizer = word_tokenizer_for(units, sources, config)
         features = catalog.of_tokens(config.encoder).features

@@ -5,18 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from models import catalog
 from models.live_model import LiveModel
 from models.text.alignment import fold
-from models.text.features import FeatureConfig, columns
+from models.text.features import columns
 from models.text.words import WordTokenizer
 from models.training import scoring, tagged
 from models.training.batches import Encoded
 from models.training.config import Config
-from models.training.courses.course import Sources
-from models.training.courses.units import tagging_unit, word_tokenizer_for
+from models.training.courses.course import Sources, features_of
+from models.training.courses.units import placed_unit, word_tokenizer_for
 from models.training.objectives import Objective, Tags
-from schemas.errors import ArtifactError, SettingsError
 from schemas.question import Question
 
 
@@ -27,8 +25,8 @@ class Tagging:
         self, sources: Sources, config: Config, tokenizer: WordTokenizer | None = None
     ) -> None:
         """Read and encode; `tokenizer` is that of a joint training."""
-        self._config, self._features = config, _features(config)
-        self._unit = tagging_unit(sources, config)
+        self._config, self._features = config, features_of(config)
+        self._unit = placed_unit(sources, config)
         sentences = tagged.read(sources.train, config.data.rename_labels)
         self.labels = tagged.labels_of(sentences, sources.train)
         self._dev = tagged.read(sources.dev, config.data.rename_labels)
@@ -61,10 +59,3 @@ class Tagging:
         ]
         tags = [np.array([numbers[tag] for tag in one.tags], dtype=np.int32) for one in sentences]
         return Encoded([one[:length] for one in ids], [one[:length] for one in tags])
-
-
-def _features(config: Config) -> FeatureConfig:
-    try:
-        return catalog.of_tokens(config.encoder).features
-    except ArtifactError as error:
-        raise SettingsError(f"the recipe is wrong: {error} in [encoder]") from error

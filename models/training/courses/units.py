@@ -1,8 +1,8 @@
 """Which tokenizer a training needs, from its recipe, its language and its parent."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
+from models.text import words
 from models.text.cleaning import NOTHING
 from models.text.tokenizer import Tokenizer
 from models.text.vocabulary import Unit
@@ -29,21 +29,31 @@ def tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> Tok
 def word_tokenizer_for(
     sentences: Iterable[Sequence[str]], sources: Sources, config: Config
 ) -> WordTokenizer:
-    """Return the parent's tokenizer of units that carry tags, or one learnt from `sentences`."""
+    """Return the parent's tokenizer of units with places, or one learnt from cut `sentences`."""
     if sources.tokenizer is not None:
         return WordTokenizer.load(sources.tokenizer)
-    wanted, unit = config.tokenizer, tagging_unit(sources, config)
+    wanted, unit = config.tokenizer, placed_unit(sources, config)
     return WordTokenizer.fit(sentences, unit, wanted.vocabulary, wanted.min_frequency)
 
 
-def tagging_unit(sources: Sources, config: Config) -> Literal["character", "word"]:
-    """Return what carries a tag; SettingsError where the recipe asks for what no tagger can do."""
+def text_tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> WordTokenizer:
+    """Do the same with texts that nobody has cut."""
+    bare = WordTokenizer.bare(placed_unit(sources, config))
+    cut = ([word.form for word in bare.split(text)] for text in texts)
+    return word_tokenizer_for(cut, sources, config)
+
+
+def placed_unit(sources: Sources, config: Config) -> words.Unit:
+    """Return the unit for a head whose answers are stretches of the text, spans or sentences.
+
+    Raises SettingsError where the recipe asks for what no such head can do.
+    """
     if config.parsing != NOTHING:
         raise SettingsError(
-            "[parsing] cannot serve tagging: a span has a place in the text as it came, "
-            "so nothing may be taken out; leave the table out"
+            "[parsing] cannot serve tagging or extraction: an answer has a place in the text as "
+            "it came, so nothing may be taken out; leave the table out"
         )
     unit = config.tokenizer.unit
     if unit == "subword":
-        raise SettingsError('[tokenizer] unit: a tagger takes "character" or "word"')
-    return unit or ("character" if sources.lang == "zh" else "word")
+        raise SettingsError('[tokenizer] unit: this head takes "character" or "word"')
+    return unit or words.UNITS[sources.lang]
