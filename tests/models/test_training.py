@@ -7,7 +7,7 @@ import pytest
 
 from models import artifact
 from models.live_model import LiveModel
-from tests.models.training_rig import textmill, write_corpus
+from tests.models.training_rig import here, options, textmill, write_corpus
 
 RECIPE = """
 [data]
@@ -21,7 +21,7 @@ embedding = 8
 filters = 8
 widths = [1, 2]
 [fit]
-epochs = {epochs}
+epochs = 4
 batch_size = 16
 learning_rate = 0.02
 average = 0.5
@@ -33,28 +33,13 @@ report_every = 5
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     write_corpus(folder, 150)
-    for epochs in (1, 4):
-        (folder / f"{epochs}.toml").write_text(RECIPE.format(epochs=epochs))
+    (folder / "recipe.toml").write_text(RECIPE)
     return folder
-
-
-def _train(folder: Path, out: str, recipe: int = 4, **changed: object) -> object:
-    options: dict[str, object] = {
-        "task": "sentiment",
-        "lang": "en",
-        "name": "toy-en",
-        "train": folder / "train.jsonl",
-        "dev": folder / "dev.jsonl",
-        "test": folder / "test.jsonl",
-        "config": folder / f"{recipe}.toml",
-        "out": folder / out,
-    } | changed
-    return textmill("train", *(x for key, value in options.items() for x in (f"--{key}", value)))
 
 
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Path:
-    done = _train(folder, "v")
+    done = textmill(*options(folder, "v"), "--test", folder / "test.jsonl")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test_accuracy"] > 0.95
     assert "dev" in done.stderr
@@ -72,14 +57,21 @@ def test_a_training_writes_a_version_that_answers(trained: Path) -> None:
     assert "toy words" in (trained / artifact.CARD).read_text()
 
 
-def test_a_training_leaves_a_learning_curve(trained: Path) -> None:
-    picture = trained.with_name("v.training") / "learning_curve.png"
-    assert picture.read_bytes().startswith(b"\x89PNG")
+def test_a_training_leaves_pictures_and_what_tensorboard_reads(trained: Path) -> None:
+    left = trained.with_name("v.training")
+    assert {path.name for path in left.iterdir()} == {
+        "learning_curve.png",
+        "confusion_matrix.png",
+        "tensorboard",
+    }
+    for picture in left.glob("*.png"):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in (left / "tensorboard").iterdir()} == {"train", "dev"}
 
 
 def test_evaluate_scores_a_version(trained: Path, folder: Path) -> None:
-    done = textmill("evaluate", "--model", trained, "--data", folder / "test.jsonl", "--json")
-    result = json.loads(done.stdout)
+    files = ("--model", trained, "--data", folder / "test.jsonl")
+    result = json.loads(here("evaluate", *files, "--json"))
     expected = artifact.read_manifest(trained).metrics["test_accuracy"]
     assert result["accuracy"] == pytest.approx(expected, abs=1e-4)
     assert result["left_out"] > 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.live_model import LiveModel
-from tests.models.training_rig import textmill
+from tests.models.training_rig import here
 
 RECIPE = """
 [encoder]
@@ -56,9 +56,8 @@ def _train(folder: Path, out: str, *more: object) -> "dict[str, float]":
     options = {"task": "tagging", "lang": "en", "name": "toy", "config": folder / "recipe.toml"}
     files = {split: folder / f"{split}.jsonl" for split in ("train", "dev", "test")}
     pairs = (options | files | {"out": folder / out}).items()
-    done = textmill("train", *(x for key, value in pairs for x in (f"--{key}", value)), *more)
-    assert done.returncode == 0, done.stderr
-    scores: dict[str, float] = json.loads(done.stdout)
+    written = here("train", *(x for key, value in pairs for x in (f"--{key}", value)), *more)
+    scores: dict[str, float] = json.loads(written)
     return scores
 
 
@@ -68,8 +67,8 @@ def test_a_tagger_is_trained_evaluated_and_a_parent(folder: Path) -> None:
     (answer,) = model.predict_texts(["Bob Lee lives in Oslo."])
     found = [(span.text, span.label) for span in answer.spans or ()]
     assert found == [("Bob Lee", "PER"), ("Oslo", "LOC")]
-    done = textmill("evaluate", "--model", folder / "v", "--data", folder / "test.jsonl", "--json")
-    result = json.loads(done.stdout)
+    files = ("--model", folder / "v", "--data", folder / "test.jsonl")
+    result = json.loads(here("evaluate", *files, "--json"))
     assert result["entity_f1"] == pytest.approx(model.manifest.metrics["test_entity_f1"], abs=1e-4)
     assert result["accuracy"] > 0.95
     _train(folder, "child", "--init-from", folder / "v")

@@ -1,4 +1,4 @@
-"""Toy corpora, and `textmill train` in a process of its own."""
+"""Toy corpora, and `textmill train` and `textmill evaluate`, here or in a process of their own."""
 
 import json
 import subprocess
@@ -6,8 +6,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from tensorflow.python.framework.config import disable_op_determinism
+from typer.testing import CliRunner
+
+from models.cli import app
 
 WORDS = {"good": ["great", "lovely", "fine"], "bad": ["awful", "poor", "dull"], "ignored": ["x"]}
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def step(self, done: int, total: int) -> None:
+        """Show nothing."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """Show nothing."""
 
 
 def write_corpus(folder: Path, count: int) -> None:
@@ -26,19 +40,29 @@ def lines(seed: int, count: int) -> str:
     return "\n".join(rows) + "\n"
 
 
+def here(*arguments: object) -> str:
+    """Run a command of `models.cli` in this process; return what it wrote on standard output."""
+    try:
+        done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    finally:
+        disable_op_determinism()
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
 def textmill(*arguments: object) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end."""
     return subprocess.run(_command(arguments), capture_output=True, text=True, timeout=200)
 
 
-def train(folder: Path, out: str, *more: object) -> "subprocess.CompletedProcess[str]":
-    """Train on the corpus and the recipe of `folder` to the end."""
-    return textmill(*_options(folder, out), *more)
+def train(folder: Path, out: str, *more: object) -> str:
+    """Train on the corpus and the recipe of `folder` to the end, in this process."""
+    return here(*options(folder, out), *more)
 
 
 def begin(folder: Path, out: str, *more: object) -> "subprocess.Popen[str]":
     """Begin a training like that of `train`."""
-    command = _command((*_options(folder, out), *more))
+    command = _command((*options(folder, out), *more))
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -46,8 +70,9 @@ def _command(arguments: "tuple[object, ...]") -> list[str]:
     return [sys.executable, "-c", "from workers.cli import main; main()", *map(str, arguments)]
 
 
-def _options(folder: Path, out: str) -> tuple[object, ...]:
-    options = {"task": "sentiment", "lang": "en", "name": "toy-en"}
+def options(folder: Path, out: str) -> tuple[object, ...]:
+    """Return the command that trains on the corpus and the recipe of `folder`."""
+    facts = {"task": "sentiment", "lang": "en", "name": "toy-en"}
     files = {"train": "train.jsonl", "dev": "dev.jsonl", "config": "recipe.toml", "out": out}
     paths = {key: folder / name for key, name in files.items()}
-    return ("train", *(x for key, value in (options | paths).items() for x in (f"--{key}", value)))
+    return ("train", *(x for key, value in (facts | paths).items() for x in (f"--{key}", value)))
