@@ -55,7 +55,9 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
 ) -> None:
-    """Train a model and write a version directory; the learning curve lies in OUT.training.
+    """Train a model and write a version directory.
+
+    OUT.training keeps the learning curve, the confusion matrix and TensorBoard's files.
 
     Example: textmill train --task sentiment --lang en --name reviews --train train.jsonl.gz \\
     --dev dev.jsonl.gz --out reviews-1

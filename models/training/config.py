@@ -66,12 +66,16 @@ class FitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
     """Classification only."""
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, msgspec.Meta(gt=0)]] = {}
+    """Classification only: how much a text of each label weighs in the loss, 1 where nothing is
+    said; "balanced": every label as much as any other, however many texts it has. Macro F1 then
+    decides which epoch is the best."""
     hide_tokens: float = 0.0
     """Share of tokens shown as unknown, drawn anew for every batch (word dropout)."""
     average: float = 0.998
     """Momentum of the weights' moving average, which is what is kept; 0 for none."""
     patience: int = 4
-    """Epochs without a better dev accuracy before training stops."""
+    """Epochs without a better dev score before training stops."""
     report_every: int = 50
     """Most steps between two reports of loss and scores."""
     checkpoint_every: int = 500
@@ -161,6 +165,11 @@ def load(path: Path | None, task: Task = Task.CLASSIFICATION) -> Config:
         raise SettingsError(f"the recipe {path} names its tasks itself: leave out --task")
     if not answers(config.head, task):
         raise SettingsError(f"the recipe {path} is wrong: its [head] does not answer {task}")
+    if config.fit.class_weights and not isinstance(config.head, ClassificationConfig):
+        raise SettingsError(
+            f"the recipe {path} is wrong: [fit] class_weights serves one label a text alone, "
+            "leave it out"
+        )
     return config
 
 

@@ -18,8 +18,9 @@ import msgspec
 
 from models.training.config import Config
 from models.training.courses import Course
-from models.training.fit import Observer, Trainer
+from models.training.fit import Trainer
 from models.training.objectives import Believing, Decided, Objective
+from models.training.observer import Observer
 
 _APART = 1000
 """Between the seeds of a learner and of its teachers: more than anybody tries one by one."""

@@ -7,34 +7,27 @@ the seed, the epoch and the step alone, and a checkpoint holds every number of n
 and is written where a report has just been made, so a resumed run continues where it was and ends
 with the same bits.
 
-The loop prints nothing: an `Observer` is told of steps, reports and epochs.
+The loop prints nothing: an `Observer` is told of steps, reports and epochs, and all that it is told
+goes to TensorBoard's event files too.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from models.training import batches
+from models.training import batches, workspace
 from models.training.batches import Batch, Encoded
 from models.training.checkpoint import Checkpoint, Progress
 from models.training.config import FitConfig
+from models.training.events import Events
 from models.training.learner import Learner
 from models.training.objectives import Decided, Objective
+from models.training.observer import Observer
 from models.training.pace import Pace
 
 SCORE_ROWS = 256
-
-
-class Observer(Protocol):
-    """Who is told how a training goes."""
-
-    def step(self, done: int, total: int) -> None:
-        """One batch was learnt; counts are steps of the whole training."""
-
-    def report(self, row: dict[str, float]) -> None:
-        """Loss and scores over the steps since the last report, or of dev, which has `epoch`."""
 
 
 class Trainer:
@@ -61,12 +54,13 @@ class Trainer:
         """
         checkpoint, learner = Checkpoint(folder), self._learner
         progress = checkpoint.restore(learner.state()) or Progress(metric=self._objective.metric)
-        while not self._finished(progress):
-            for _ in self._epoch(train, progress, observer):
+        with Events(folder / workspace.EVENTS, progress, observer) as events:
+            while not self._finished(progress):
+                for _ in self._epoch(train, progress, events):
+                    checkpoint.save(learner.state(), progress)
+                progress.epochs += 1
+                self._score_epoch(dev, progress, events, checkpoint)
                 checkpoint.save(learner.state(), progress)
-            progress.epochs += 1
-            self._score_epoch(dev, progress, observer, checkpoint)
-            checkpoint.save(learner.state(), progress)
         learner.set_weights(checkpoint.best(progress))
         return progress
 

@@ -18,6 +18,7 @@ from models.live_model import LiveModel
 from models.training import (
     batches,
     card,
+    confusion,
     courses,
     curves,
     distil,
@@ -26,10 +27,13 @@ from models.training import (
     word_vectors,
     workspace,
 )
+from models.training.checkpoint import Progress
 from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.courses.joint import JointCourse, answering
-from models.training.fit import Observer, Trainer
+from models.training.fit import Trainer
+from models.training.objectives import Labels, Tags
+from models.training.observer import Observer
 from models.training.pace import pace_of
 from schemas.model_version import Language, Manifest, Sample
 from schemas.task import Task
@@ -82,12 +86,19 @@ def train(request: Request, observer: Observer) -> Manifest:
     trainer = Trainer(learner, objective, config.fit, rows, pace)
     progress = trainer.run(course.train, course.dev, folder, observer)
     network.set_weights(learner.get_weights())
-    curves.draw(progress, folder / workspace.CURVE)
+    _draw(course, trainer, progress, folder)
     network, architecture = answering(network, architecture)
     manifest = _manifest(request, architecture, course)
     manifest = msgspec.structs.replace(manifest, parent=parent)
     manifest = _finish(request, manifest, course, network)
     return _write(request, manifest, course, network, folder)
+
+
+def _draw(course: Course, trainer: Trainer, progress: Progress, folder: Path) -> None:
+    curves.draw(progress, folder / workspace.CURVE)
+    if isinstance(course.objective, Labels | Tags):
+        table = confusion.of(course.objective, trainer.decide(course.dev), course.labels)
+        confusion.draw(table, folder / workspace.CONFUSION)
 
 
 def _computing_in(precision: str, network: Any, architecture: catalog.Architecture) -> Any:

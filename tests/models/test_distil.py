@@ -13,7 +13,7 @@ from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
-from models.training import run
+from models.training import run, workspace
 from models.training.batches import Encoded
 from models.training.config import Config, DistilConfig, FitConfig, TokenizerConfig
 from models.training.distil import Taught
@@ -121,7 +121,7 @@ def test_a_training_with_teachers_makes_one_network_and_leaves_no_teacher(tmp_pa
     assert observer.steps == 3 * 2 * 2
     artifact.verify(tmp_path / "v")
     left = {path.name for path in (tmp_path / "v.training").iterdir()}
-    assert left == {"learning_curve.png"}
+    assert left == {workspace.CURVE, workspace.CONFUSION, workspace.EVENTS}
 
 
 def test_a_resumed_training_keeps_its_teachers(tmp_path: Path) -> None:

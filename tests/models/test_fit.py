@@ -1,20 +1,24 @@
 """The loop itself: the seed decides, a stopped training goes on where it was."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import catalog
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
+from models.training import workspace
 from models.training.batches import Encoded
 from models.training.checkpoint import Progress
 from models.training.config import FitConfig
 from models.training.fit import Trainer
 from models.training.objectives import Labels
 from schemas.errors import DataError
+from tests.models.training_rig import Silent
 
 CONFIG = FitConfig(epochs=4, batch_size=8, learning_rate=0.01, average=0.9, report_every=3)
 ARCHITECTURE = catalog.Architecture(
@@ -29,18 +33,15 @@ class StoppedError(Exception):
     """The machine goes down."""
 
 
-class Quiet:
-    """Says nothing; may end the training at a step."""
+class Stopping(Silent):
+    """Ends the training at a step, if it is not 0."""
 
-    def __init__(self, stop_at: int = 0) -> None:
+    def __init__(self, stop_at: int) -> None:
         self._stop_at = stop_at
 
     def step(self, done: int, total: int) -> None:
         if done == self._stop_at:
             raise StoppedError
-
-    def report(self, row: dict[str, float]) -> None:
-        pass
 
 
 def _data(seed: int) -> Encoded:
@@ -53,24 +54,55 @@ def _run(folder: Path, config: FitConfig = CONFIG, stop_at: int = 0) -> tuple[Pr
     keras.utils.set_random_seed(config.seed)
     network = catalog.build(ARCHITECTURE)
     trainer = Trainer(network, Labels(2, config.label_smoothing), config, examples=40)
-    progress = trainer.run(_data(1), _data(2), folder, Quiet(stop_at))
+    progress = trainer.run(_data(1), _data(2), folder, Stopping(stop_at))
     return progress, np.concatenate([weight.ravel() for weight in network.get_weights()])
 
 
-def test_the_seed_decides(tmp_path: Path) -> None:
-    (one, first), (other, second) = _run(tmp_path / "a"), _run(tmp_path / "b")
-    assert one.dev == other.dev
-    np.testing.assert_allclose(first, second, atol=1e-5)
+def _shown(folder: Path) -> list[tuple[int, str, float]]:
+    """Step, name and value of what TensorBoard shows as scalars."""
+    (file,) = folder.iterdir()
+    points = []
+    for record in tf.data.TFRecordDataset(str(file)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            points.append((event.step, value.tag, float(tf.make_ndarray(value.tensor))))
+    return points
 
 
-def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
-    whole, expected = _run(tmp_path / "whole")
+class Whole(NamedTuple):
+    """A training that was not stopped."""
+
+    folder: Path
+    progress: Progress
+    weights: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    folder = tmp_path_factory.mktemp("whole")
+    return Whole(folder, *_run(folder))
+
+
+def test_the_seed_decides(tmp_path: Path, done: Whole) -> None:
+    again, weights = _run(tmp_path)
+    assert again.dev == done.progress.dev
+    np.testing.assert_allclose(weights, done.weights, atol=1e-5)
+
+
+def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path, done: Whole) -> None:
+    whole, expected = done.progress, done.weights
     with pytest.raises(StoppedError):
         _run(tmp_path / "stopped", stop_at=13)
     resumed, weights = _run(tmp_path / "stopped")
     assert resumed.steps == whole.steps
     assert resumed.dev == whole.dev
     np.testing.assert_allclose(weights, expected, atol=1e-5)
+    for run, rows in (("train", whole.train), ("dev", whole.dev)):
+        told = [(row["step"], name, row[name]) for row in rows for name in row if name != "step"]
+        shown = _shown(tmp_path / "stopped" / workspace.EVENTS / run)
+        assert [point[:2] for point in shown] == [point[:2] for point in told]
+        assert [one for *_, one in shown] == pytest.approx([one for *_, one in told], abs=1e-5)
 
 
 def test_no_progress_ends_it(tmp_path: Path) -> None:
@@ -80,12 +112,11 @@ def test_no_progress_ends_it(tmp_path: Path) -> None:
     assert progress.best_epoch == 1
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    _run(tmp_path)
+def test_a_checkpoint_of_another_network_is_refused(done: Whole) -> None:
     network = catalog.build(
         catalog.Architecture(
             vocabulary=21, classes=2, encoder=ARCHITECTURE.encoder, head=ARCHITECTURE.head
         )
     )
     with pytest.raises(DataError, match="another recipe"):
-        Trainer(network, Labels(2, 0.1), CONFIG, 40).run(_data(1), _data(2), tmp_path, Quiet())
+        Trainer(network, Labels(2, 0.1), CONFIG, 40).run(_data(1), _data(2), done.folder, Silent())

@@ -9,6 +9,7 @@ from models.live_model import LiveModel
 from models.text.units import Units
 from models.training import data, scoring
 from models.training.batches import Encoded
+from models.training.class_weights import weights_of
 from models.training.config import Config
 from models.training.courses.course import Sources
 from models.training.courses.units import tokenizer_for
@@ -26,9 +27,10 @@ class Classifying:
         dev = data.read_all(sources.dev)
         self._dev = data.select(dev, self.labels, sources.dev[0]).examples
         self.tokenizer = tokenizer or tokenizer_for([one.text for one in examples], sources, config)
-        self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing)
         self._length = config.encoder.length
         self.train, self.dev = self._encode(examples), self._encode(self._dev)
+        weights = weights_of(config.fit.class_weights, self.labels, np.asarray(self.train.labels))
+        self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing, weights)
 
     def questions(self) -> list[Question]:
         """See `Course`."""

@@ -1,0 +1,13 @@
+"""Who is told how a training goes: a terminal, files, or nobody."""
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """What the loop says; it prints nothing itself."""
+
+    def step(self, done: int, total: int) -> None:
+        """One batch was learnt; counts are steps of the whole training."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """Loss and scores over the steps since the last report, or of dev, which has `epoch`."""
