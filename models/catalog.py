@@ -1,11 +1,12 @@
 """From an architecture, as a manifest keeps it, to a network.
 
 The one place that knows which encoders and heads exist. A classifier is a function of token ids
-[batch, length] (int32, 0 is padding) to logits [batch, classes]; a tagger one of ids and features
-[batch, length, columns] to emissions [batch, length, classes]; a summariser one of the same and a
-last column of copyable words to a memory [batch, length, width]; an extractor one of a tagger's
-input and the columns of its sentences to logits [batch, sentences]; a joint network one of a
-tagger's input to a list of logits and emissions, one a branch. To add an encoder: write a module
+[batch, length] (int32, 0 is padding; those of a dialogue have a second column, the turn) to logits
+[batch, classes]; a tagger one of ids and features [batch, length, columns] to emissions
+[batch, length, classes]; a summariser one of the same and a last column of copyable words to a
+memory [batch, length, width]; an extractor one of a tagger's input and the columns of its sentences
+to logits [batch, sentences]; a joint network one of a tagger's input to a list of logits and
+emissions, one a branch. To add an encoder: write a module
 with a tagged configuration, a function `encode` and, where it can, a function `encode_tokens`, and
 name them here.
 """
@@ -17,15 +18,16 @@ from typing import Any, TypeVar, cast, get_args
 import keras
 import msgspec
 
-from models.encoders import recurrent, textcnn, transformer
+from models.encoders import dialogue, recurrent, textcnn, transformer
 from models.heads import classification, extraction, joint, summarization, tagging
 from models.layers.embedding import mask_of
+from models.text import turns
 from models.text.documents import COLUMNS
 from schemas.errors import ArtifactError
 
 TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
 """Encoders that have a vector for each token, and read hashed features beside the ids."""
-EncoderConfig = textcnn.TextCNNConfig | TokenEncoderConfig
+EncoderConfig = textcnn.TextCNNConfig | dialogue.DialogueConfig | TokenEncoderConfig
 PlainHeadConfig = (
     classification.ClassificationConfig | tagging.TaggingConfig | extraction.ExtractionConfig
 )
@@ -38,6 +40,7 @@ _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
     recurrent.RecurrentConfig: recurrent.encode,
     transformer.TransformerConfig: transformer.encode,
+    dialogue.DialogueConfig: dialogue.encode,
 }
 _OF_TOKENS: Mapping[type, Callable[..., Any]] = {
     recurrent.RecurrentConfig: recurrent.encode_tokens,
@@ -117,9 +120,10 @@ def of_kind(head: HeadConfig, kind: type[Kind]) -> Kind:
 
 
 def _classifier(architecture: Architecture) -> Any:
-    encode = _OF_TEXTS[type(architecture.encoder)]
-    ids = keras.Input((None,), dtype="int32", name="ids")
-    features = encode(ids, architecture.vocabulary, architecture.encoder)
+    encoder = architecture.encoder
+    columns = (turns.COLUMNS,) if isinstance(encoder, dialogue.DialogueConfig) else ()
+    ids = keras.Input((None, *columns), dtype="int32", name="ids")
+    features = _OF_TEXTS[type(encoder)](ids, architecture.vocabulary, encoder)
     logits = classification.classify(features, architecture.classes, cast(Any, architecture.head))
     return keras.Model(ids, logits, name="classifier")
 

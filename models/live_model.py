@@ -189,7 +189,7 @@ class LiveModel:
     def check_samples(self) -> None:
         """Compare with the answers this version gave when it was made; else ArtifactError."""
         samples = self.manifest.samples
-        answers = self.ask([Question(one.text, task=one.task or None) for one in samples])
+        answers = self.ask([sample.question for sample in samples])
         for sample, answer in zip(samples, answers, strict=True):
             if not self.answerer.agree(sample.prediction, answer):
                 raise ArtifactError(

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from schemas.prediction import Prediction
+from schemas.question import Question
 from schemas.task import Task
 
 Language = Literal["zh", "en"]
@@ -23,6 +24,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     prediction: Prediction
     task: Task | UnsetType = UNSET
     """The task that was asked of a joint version; absent where there is only one."""
+    context: tuple[str, ...] | UnsetType = UNSET
+    """The turns before the text; absent where there were none."""
+
+    @property
+    def question(self) -> Question:
+        """What was asked."""
+        return Question(self.text, self.context or (), self.task or None)
 
 
 class TrainingData(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,3 +1,3 @@
-"""What every test may ask for; the servers' fixtures are in `services_fixtures`."""
+"""What every test may ask for: servers, and a version that reads dialogues."""
 
-pytest_plugins = ["tests.services_fixtures"]
+pytest_plugins = ["tests.services_fixtures", "tests.dialogues"]

@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from models import catalog
+from models.answering import reading
 from models.answering.answerer import TOLERANCE, Parsed
 from models.text.tokenizer import Tokenizer
 from models.text.units import Units
-from models.windows import reach, windows
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
 from schemas.question import Question
@@ -29,7 +30,8 @@ class ClassAnswerer:
     arrays = 1
 
     def __init__(self, manifest: Manifest, tokenizer: Tokenizer | Units, network: Any) -> None:
-        self._tokenizer, self._limit = tokenizer, manifest.max_length
+        self._tokenizer = tokenizer
+        self._encoder = catalog.read(manifest.architecture).encoder
         self._labels = np.array(manifest.labels, dtype=object)
         self.run = tf.function(
             lambda ids: self.read(network, ids),
@@ -47,16 +49,7 @@ class ClassAnswerer:
 
     def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         """Normalise and tokenise; an empty text is one unknown token."""
-        most = reach(self._limit)
-        return [
-            Parsed(
-                ids=ids[:most],
-                tokens=len(ids),
-                truncated=len(ids) > most,
-                windows=windows(len(ids), self._limit),
-            )
-            for ids in self._tokenizer.encode([one.text for one in questions])
-        ]
+        return reading.parse(questions, self._tokenizer, self._encoder)
 
     def stitch(self, outputs: Sequence[Any], parsed: Parsed) -> Sequence[Any]:
         """Return the mean probabilities [1, labels] of the windows, weighted by their tokens."""

@@ -1,8 +1,9 @@
 """Labelled texts from JSON lines, plain or gzip'd: `{"text": …, "label": …}`.
 
-Other fields are passed over. A file is read whole (starter corpora have some ten thousand short
-texts) and every complaint names the file and the line, because the person who must mend it sits in
-front of that file.
+A line of a dialogue has `"context": […]` beside them, the earlier turns, oldest first; other fields
+are passed over. A file is read whole (starter corpora have some ten thousand short texts) and every
+complaint names the file and the line, because the person who must mend it sits in front of that
+file.
 """
 
 import gzip
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.errors import DataError
+from schemas.question import Question
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -21,6 +23,13 @@ class Example(msgspec.Struct, frozen=True):
 
     text: str
     label: str
+    context: tuple[str, ...] = ()
+    """Earlier turns of the dialogue, oldest first."""
+
+    @property
+    def question(self) -> Question:
+        """What a model is asked."""
+        return Question(self.text, self.context)
 
 
 class Split(NamedTuple):

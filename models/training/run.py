@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import msgspec
+from msgspec import UNSET
 
 from models import artifact, catalog
 from models.live_model import LiveModel
@@ -188,7 +189,12 @@ def _finish(request: Request, manifest: Manifest, course: Course, network: Any) 
     questions = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
     pairs = zip(questions, model.ask(questions), strict=True)
     samples = tuple(
-        Sample(text=one.text, prediction=answer, task=one.task or msgspec.UNSET)
+        Sample(
+            text=one.text,
+            prediction=answer,
+            context=one.context or UNSET,
+            task=one.task or UNSET,
+        )
         for one, answer in pairs
     )
     warm_up = tuple(one.text for one in questions)

@@ -33,7 +33,7 @@ def evaluate(model: LiveModel, path: Path) -> dict[str, Any]:
 def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
     """Return accuracy and macro precision, recall and F1; every label must be the model's."""
     numbers = {label: number for number, label in enumerate(model.manifest.labels)}
-    answers = model.predict_texts([example.text for example in examples])
+    answers = model.ask([example.question for example in examples])
     gold = [numbers[example.label] for example in examples]
     predicted = [numbers[answer.label or ""] for answer in answers]
     return scores(gold, predicted, len(numbers))

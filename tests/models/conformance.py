@@ -15,8 +15,10 @@ import keras
 import msgspec
 import numpy as np
 import tensorflow as tf
+from msgspec import UNSET
 
 from models import artifact, catalog
+from models.encoders.dialogue import DialogueConfig
 from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.encoders.transformer import TransformerConfig
@@ -58,6 +60,9 @@ ENCODERS: dict[str, catalog.EncoderConfig] = {
     },
     "transformer": TransformerConfig(
         embedding=16, layers=1, heads=2, feed_forward=24, dropout=0.0, features=_FEATURES
+    ),
+    "dialogue": DialogueConfig(
+        turns=3, embedding=12, heads=2, feed_forward=16, memory=12, dropout=0.0
     ),
 }
 
@@ -218,10 +223,12 @@ class Subject:
             files={},
         )
         model = LiveModel(manifest, self.course.tokenizer, network)
-        texts = [question.text for question in self.questions]
         with _eagerly():
-            pairs = zip(texts, model.predict_texts(texts), strict=True)
-        samples = tuple(Sample(text=text, prediction=answer) for text, answer in pairs)
+            pairs = zip(self.questions, model.ask(self.questions), strict=True)
+        samples = tuple(
+            Sample(text=one.text, prediction=answer, context=one.context or UNSET)
+            for one, answer in pairs
+        )
         manifest = msgspec.structs.replace(manifest, samples=samples)
         self.course.tokenizer.save(self._folder / artifact.TOKENIZER)
         network.save(self._folder / artifact.WEIGHTS)

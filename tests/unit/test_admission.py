@@ -43,6 +43,13 @@ def test_a_job_is_pinned_to_its_version_and_due_after_its_wait() -> None:
     assert admitted.size == len(value(text="good"))
 
 
+def test_the_turns_before_a_text_count_for_its_length() -> None:
+    lone, late = outcome(value()), outcome(value(context=["what was said before"] * 20))
+    assert isinstance(lone, Delivery)
+    assert isinstance(late, Delivery)
+    assert lone.padded < late.padded
+
+
 def test_bulk_work_may_wait_longer() -> None:
     admitted = outcome(value(), partition(is_bulk=True))
     assert isinstance(admitted, Delivery)

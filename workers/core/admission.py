@@ -78,7 +78,7 @@ def _delivery(
     return Delivery(
         item=item,
         version=version,
-        padded=bucket_of(estimated_tokens(item.job.text, item.lang)),
+        padded=bucket_of(estimated_tokens("".join((*item.job.context, item.job.text)), item.lang)),
         size=len(record.value or b""),
         bulk=bulk,
         due_at=now + (waits.bulk if bulk else waits.interactive),

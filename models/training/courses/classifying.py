@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.answering import reading
 from models.live_model import LiveModel
 from models.text.units import Units
 from models.training import data, scoring
@@ -26,15 +27,17 @@ class Classifying:
         self.labels = data.labels_of(examples, sources.train[0])
         dev = data.read_all(sources.dev)
         self._dev = data.select(dev, self.labels, sources.dev[0]).examples
-        self.tokenizer = tokenizer or tokenizer_for([one.text for one in examples], sources, config)
-        self._length = config.encoder.length
+        self._encoder = config.encoder
+        read = (reading.spoken(one.question, config.encoder) for one in examples)
+        texts = [turn for spoken in read for turn in spoken]
+        self.tokenizer = tokenizer or tokenizer_for(texts, sources, config)
         self.train, self.dev = self._encode(examples), self._encode(self._dev)
         weights = weights_of(config.fit.class_weights, self.labels, np.asarray(self.train.labels))
         self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing, weights)
 
     def questions(self) -> list[Question]:
         """See `Course`."""
-        return [Question(one.text) for one in self._dev]
+        return [one.question for one in self._dev]
 
     def dev_scores(self, model: LiveModel) -> dict[str, float]:
         """See `Course`."""
@@ -48,6 +51,6 @@ class Classifying:
 
     def _encode(self, examples: Sequence[data.Example]) -> Encoded:
         numbers = {label: number for number, label in enumerate(self.labels)}
-        ids = self.tokenizer.encode([one.text for one in examples])
         labels = np.array([numbers[one.label] for one in examples], dtype=np.int32)
-        return Encoded([one[: self._length] for one in ids], labels)
+        parsed = reading.parse([one.question for one in examples], self.tokenizer, self._encoder)
+        return Encoded([one.ids[: self._encoder.length] for one in parsed], labels)

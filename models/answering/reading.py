@@ -1,0 +1,47 @@
+"""What a classifier reads of a question: its text, or the text and the turns before it.
+
+Serving and training read alike, so both come here. A text alone is read in windows where it is
+longer than the longest input; a dialogue is cut to the longest input, its oldest words first, and
+counts as truncated only where its text is.
+"""
+
+from collections.abc import Sequence
+
+from models.answering.answerer import Parsed
+from models.catalog import EncoderConfig
+from models.encoders.dialogue import DialogueConfig
+from models.text import turns
+from models.text.tokenizer import Ids, Tokenizer
+from models.text.units import Units
+from models.windows import reach, windows
+from schemas.question import Question
+
+
+def spoken(question: Question, encoder: EncoderConfig) -> tuple[str, ...]:
+    """Return what the encoder reads, oldest first: the text comes last."""
+    if isinstance(encoder, DialogueConfig):
+        return (*turns.last(question.context, encoder.turns), question.text)
+    return (question.text,)
+
+
+def parse(
+    questions: Sequence[Question], tokenizer: Tokenizer | Units, encoder: EncoderConfig
+) -> list[Parsed]:
+    """Normalise and tokenise; an empty text is one unknown token."""
+    read = [spoken(one, encoder) for one in questions]
+    ids = iter(tokenizer.encode([turn for one in read for turn in one]))
+    if isinstance(encoder, DialogueConfig):
+        return [_dialogue([next(ids) for _ in one], encoder.length) for one in read]
+    return [_text(one, encoder.length) for one in ids]
+
+
+def _text(ids: Ids, longest: int) -> Parsed:
+    most, tokens = reach(longest), len(ids)
+    return Parsed(
+        ids=ids[:most], tokens=tokens, truncated=tokens > most, windows=windows(tokens, longest)
+    )
+
+
+def _dialogue(spoken: Sequence[Ids], longest: int) -> Parsed:
+    tokens = len(spoken[-1])
+    return Parsed(ids=turns.lay_out(spoken, longest), tokens=tokens, truncated=tokens > longest)
