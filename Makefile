@@ -17,7 +17,7 @@ BRING_VENV = if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 # One resolution for all systems and Python versions that pyproject.toml allows; uv and hatchling,
 # which install and build, are pinned with the rest.
 RESOLVE = echo uv hatchling | tr ' ' '\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
-	--no-annotate --no-header --group dev pyproject.toml -
+	--no-annotate --no-header --group dev --group starters pyproject.toml -
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test unit lint types contracts format services services-stop \
@@ -80,6 +80,8 @@ bench: env ## Measure throughput and memory beside the bare model and a plain lo
 	@$(BIN)/python -m benchmarks
 
 starter-models: env ## Train the models that Textmill ships, from the corpora in DATA=../shared/data.
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
+		--build-constraint constraints.txt --group starters
 	@$(BIN)/python -m models.training.starters --data $(DATA)
 
 lock: env ## Resolve the newest versions that pyproject.toml allows and pin them in constraints.txt.

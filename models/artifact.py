@@ -4,6 +4,7 @@
     tokenizer.json    text to ids
     model.keras       the weights
     MODEL_CARD.md     for people
+    lexicon.gz        words that the features look up; few versions have it
 
 `digest` is sha256 of the manifest, which holds the sha256 of every other file, so equal digests
 mean equal bytes.
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from models.text import lexicon
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
 
@@ -31,7 +33,9 @@ TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.keras"
 CARD = "MODEL_CARD.md"
 MEMBERS = frozenset({TOKENIZER, WEIGHTS, CARD})
-"""The files a version has beside its manifest: these and no others."""
+"""The files a version has beside its manifest."""
+OPTIONAL = frozenset({lexicon.MEMBER})
+"""Those it may have; no others."""
 
 _KERAS_MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
 
@@ -71,7 +75,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Mani
     ArtifactError where it exists already or a member is missing.
     """
     directory = Path(directory)
-    if set(files) != MEMBERS:
+    if set(files) - OPTIONAL != MEMBERS:
         raise ArtifactError(f"a version has the files {sorted(MEMBERS)}, not {sorted(files)}")
     if directory.exists():
         raise ArtifactError(f"{directory} exists already: a version is never written over")
@@ -91,13 +95,13 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Mani
 
 def _check_names(directory: Path, manifest: Manifest) -> None:
     listed = set(manifest.files)
-    if listed != MEMBERS:
-        wrong = sorted(listed ^ MEMBERS)
+    if listed - OPTIONAL != MEMBERS:
+        wrong = sorted((listed - OPTIONAL) ^ MEMBERS)
         raise ArtifactError(f"{directory}: the manifest's list of files is wrong about {wrong}")
     present = {entry.name for entry in os.scandir(directory)}
-    if unknown := sorted(present - MEMBERS - {MANIFEST}):
+    if unknown := sorted(present - listed - {MANIFEST}):
         raise ArtifactError(f"{directory} holds files that no version has: {unknown}")
-    for name in sorted(MEMBERS):
+    for name in sorted(listed):
         path = directory / name
         if path.is_symlink() or not path.is_file():
             raise ArtifactError(f"{path} is missing or not a plain file")

@@ -46,6 +46,10 @@ def train(
         Path | None,
         typer.Option(help="Word vectors to start from: word2vec, fastText or GloVe as text (.gz)."),
     ] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(help="Dictionary for `[encoder.features] lexicon`: word, count, kind (.gz)."),
+    ] = None,
     init_from: Annotated[
         Path | None, typer.Option(help="Version directory whose encoder to start from.")
     ] = None,
@@ -64,6 +68,8 @@ def train(
     """
     if vectors and init_from:
         raise SettingsError("--vectors and --init-from both give the first vectors: choose one")
+    if lexicon and init_from:
+        raise SettingsError("--lexicon and --init-from: the parent's lexicon comes with it")
     import_tensorflow()
     import tensorflow as tf
 
@@ -83,6 +89,7 @@ def train(
         test=files.test,
         raw=tuple(raw or ()),
         vectors=vectors,
+        lexicon=lexicon,
         init_from=init_from,
         config=recipes.seeded(recipe, seed),
         out=out,

@@ -4,8 +4,10 @@ The units are characters (Chinese) or words with punctuation apart (English: URL
 numbers whole; `don't` as `do` and `n't`; as the English corpora have it). A unit has a vocabulary
 id and columns of features for the spelling of words that no vocabulary holds. Id 0 is padding.
 
+A lexicon may come along, for those features that look words up in it.
+
 The file is a plain `tokenizer.json` of the `tokenizers` library: a word-level vocabulary of folded
-lower-case spellings, with the cut into units as its pre-tokenizer.
+lower-case spellings, with the cut into units as its pre-tokenizer. The lexicon lies beside it.
 """
 
 from collections import Counter
@@ -16,7 +18,9 @@ from typing import Literal, NamedTuple, Self
 from tokenizers import Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as RustTokenizer
 
+from models.text import lexicon as lexicons
 from models.text.alignment import align, fold
+from models.text.lexicon import Lexicon
 from schemas.errors import ArtifactError, DataError
 from schemas.model_version import Language
 
@@ -59,8 +63,12 @@ class Word(NamedTuple):
 class WordTokenizer:
     """A fitted vocabulary of units; immutable, safe to share between threads."""
 
-    def __init__(self, rust: RustTokenizer) -> None:
+    lexicon: Lexicon
+    """Empty for those that need none."""
+
+    def __init__(self, rust: RustTokenizer, lexicon: Lexicon | None = None) -> None:
         self._rust = rust
+        self.lexicon = lexicon or Lexicon({})
         self._cut = rust.pre_tokenizer
         self._ids: dict[str, int] = rust.get_vocab()
         self._forms = {number: form for form, number in self._ids.items()}
@@ -69,7 +77,12 @@ class WordTokenizer:
 
     @classmethod
     def fit(
-        cls, sentences: Iterable[Sequence[str]], unit: Unit, vocabulary: int, min_frequency: int = 2
+        cls,
+        sentences: Iterable[Sequence[str]],
+        unit: Unit,
+        vocabulary: int,
+        min_frequency: int = 2,
+        lexicon: Lexicon | None = None,
     ) -> Self:
         """Learn the `vocabulary` most frequent units seen `min_frequency` times or more.
 
@@ -79,7 +92,7 @@ class WordTokenizer:
         known = [form for form, count in ranked(counts) if count >= min_frequency and form.strip()]
         if not known:
             raise DataError("the training texts are too few or empty: no vocabulary can be learnt")
-        return cls._of(known[: vocabulary - len(_SPECIAL)], unit)
+        return cls._of(known[: vocabulary - len(_SPECIAL)], unit, lexicon)
 
     @classmethod
     def bare(cls, unit: Unit) -> Self:
@@ -87,28 +100,31 @@ class WordTokenizer:
         return cls._of([], unit)
 
     @classmethod
-    def _of(cls, known: Sequence[str], unit: Unit) -> Self:
+    def _of(cls, known: Sequence[str], unit: Unit, lexicon: Lexicon | None = None) -> Self:
         names = [*_SPECIAL, *known]
         ids = {name: number for number, name in enumerate(names)}
         rust = RustTokenizer(models.WordLevel(vocab=ids, unk_token=_SPECIAL[UNKNOWN]))
         rust.normalizer = normalizers.Lowercase()
         rust.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERNS[unit]), "removed", invert=True)
-        return cls(rust)
+        return cls(rust, lexicon)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read `tokenizer.json`; ArtifactError where it is none for tagging."""
+        """Read `tokenizer.json` and its lexicon; ArtifactError where it is none for tagging."""
         try:
             rust = RustTokenizer.from_file(str(path))
         except Exception as error:  # the binding raises bare Exception
             raise ArtifactError(f"{path} is not a tokenizer: {error}") from error
         if rust.pre_tokenizer is None or not isinstance(rust.model, models.WordLevel):
             raise ArtifactError(f"{path} is not a tokenizer for tagging")
-        return cls(rust)
+        beside = lexicons.beside(path)
+        return cls(rust, Lexicon.load(beside) if beside.exists() else None)
 
     def save(self, path: Path) -> None:
-        """Write `tokenizer.json`."""
+        """Write `tokenizer.json`, and the lexicon beside it if there is one."""
         self._rust.save(str(path))
+        if self.lexicon:
+            self.lexicon.save(lexicons.beside(path))
 
     @property
     def spellings(self) -> dict[str, int]:

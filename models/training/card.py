@@ -45,6 +45,8 @@ def _data(manifest: Manifest, config: DataConfig) -> str:
         rows.append(f"- Left out: examples labelled {', '.join(config.drop_labels)}")
     if config.raw:
         rows.append(f"- Raw text, for the first vectors: {config.raw}")
+    if config.lexicon:
+        rows.append(f"- Lexicon: {config.lexicon}")
     if config.citation:
         rows.append(f"- Please cite: {config.citation}")
     return "\n".join(rows)

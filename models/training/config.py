@@ -35,6 +35,8 @@ class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What somebody must know before using a model trained on this."""
     raw: str = ""
     """Unlabelled texts that were counted for the first vectors, and their licences."""
+    lexicon: str = ""
+    """Dictionary that the features look words up in, and its licence."""
     drop_labels: tuple[str, ...] = ()
     rename_labels: dict[str, str] = {}
     """Tagging: kinds that several corpora name differently, as `person = "PER"`."""
@@ -53,6 +55,8 @@ class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     unit: Literal["subword", "character", "word"] | None = None
     """What is one token (`models.text.vocabulary`); None: sub-words. Tagging: what carries a tag,
     characters or words; None: characters in Chinese, words in English."""
+    lexicon_count: int = 0
+    """A word of the lexicon that was counted less often is left out."""
 
 
 class FitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,6 +56,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Unlabelled texts that give the first vectors."""
     vectors: Path | None = None
     """Word vectors to start from, as text; None for none."""
+    lexicon: Path | None = None
+    """Dictionary for the features that look words up; None for none."""
     init_from: Path | None = None
     """Version directory whose tokenizer and encoder the training starts from; None for nothing."""
     config: Config
@@ -138,6 +140,7 @@ def _sources(request: Request) -> Sources:
         dev=request.dev,
         lang=request.lang,
         tokenizer=None if parent is None else parent / artifact.TOKENIZER,
+        lexicon=request.lexicon,
     )
 
 
@@ -151,6 +154,8 @@ def _enter(request: Request) -> Path:
     }
     if request.vectors is not None:
         files["--vectors"] = request.vectors
+    if request.lexicon is not None:
+        files["--lexicon"] = request.lexicon
     if request.init_from is not None:
         files["--init-from"] = request.init_from / artifact.MANIFEST
     facts = [request.name, request.task, request.lang, request.config]
@@ -209,7 +214,8 @@ def _write(
     twin.set_weights(network.get_weights())
     twin.save(folder / artifact.WEIGHTS)
     (folder / artifact.CARD).write_text(card.render(manifest, request.config), "utf-8")
-    files = {name: folder / name for name in artifact.MEMBERS}
+    members = artifact.MEMBERS | artifact.OPTIONAL
+    files = {name: folder / name for name in members if (folder / name).exists()}
     written = artifact.save(request.out, manifest, files)
     LiveModel.load(request.out).check_samples()
     workspace.clear(folder)

@@ -5,6 +5,7 @@ to `models/starter/`. A version that is there already is left alone and an unfin
 on where it stopped, so the command can be repeated until all is done.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -19,7 +20,8 @@ STARTER_DIRECTORY = _PACKAGE / "starter"
 
 
 class Starter(NamedTuple):
-    """One starter version, the folders of its corpora, its raw texts, its parent."""
+    """One starter version, the folders of its corpora, its raw texts, its parent, and whether it
+    looks words up."""
 
     name: str
     task: Task
@@ -27,6 +29,7 @@ class Starter(NamedTuple):
     corpora: tuple[str, ...]
     raw: tuple[str, ...] = ()
     init_from: str | None = None
+    lexicon: bool = False
 
 
 STARTERS = (
@@ -40,6 +43,7 @@ STARTERS = (
         "zh",
         ("zh_tag_cws_gsdsimp",),
         raw=("zh_tag_cws_gsdsimp/train", "zh_sum_csl_ts/train", "zh_cls_csl_ctg/train", "messy"),
+        lexicon=True,
     ),
     Starter("ner-zh", Task.TAGGING, "zh", ("zh_tag_ner_uner_gsdsimp",), init_from="words-zh"),
     Starter("pos-en", Task.TAGGING, "en", ("en_tag_pos_ewt",)),
@@ -82,12 +86,21 @@ def train_one(starter: Starter, data: Path, out: Path, seed: int | None = None) 
         dev=[folder / "dev.jsonl.gz" for folder in folders],
         test=[folder / "test.jsonl.gz" for folder in folders],
         raw=[data / f"{name}.jsonl.gz" for name in starter.raw],
+        lexicon=_dictionary() if starter.lexicon else None,
         init_from=None if starter.init_from is None else out / starter.init_from,
         config=_PACKAGE / "recipes" / f"{starter.name}.toml",
         out=directory,
         seed=seed,
         resume=True,
     )
+
+
+def _dictionary() -> Path:
+    """Return jieba's dictionary of Chinese words; SettingsError where jieba is not installed."""
+    package = find_spec("jieba")
+    if package is None or package.origin is None:
+        raise SettingsError("jieba is not installed: make starter-models brings it")
+    return Path(package.origin).with_name("dict.txt")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     lang: Language
     tokenizer: Path | None = None
     """Tokenizer of the parent version; None: one is learnt from the training files."""
+    lexicon: Path | None = None
+    """Dictionary for the features that look words up; the parent's comes with its tokenizer."""
 
 
 def features_of(config: Config) -> FeatureConfig:

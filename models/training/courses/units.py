@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from models.text import words
 from models.text.cleaning import NOTHING
+from models.text.lexicon import Lexicon
 from models.text.tokenizer import Tokenizer
 from models.text.vocabulary import Unit
 from models.text.words import WordTokenizer
 from models.training.config import Config
-from models.training.courses.course import Sources
+from models.training.courses.course import Sources, features_of
 from schemas.errors import SettingsError
 
 
@@ -17,6 +18,8 @@ def tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> Tok
 
     Raises SettingsError where the recipe's `[parsing]` is wrong.
     """
+    if sources.lexicon is not None:
+        raise SettingsError("--lexicon serves tagging: this head's tokens look no words up")
     if sources.tokenizer is not None:
         return Tokenizer.load(sources.tokenizer)
     wanted = config.tokenizer
@@ -33,7 +36,8 @@ def word_tokenizer_for(
     if sources.tokenizer is not None:
         return WordTokenizer.load(sources.tokenizer)
     wanted, unit = config.tokenizer, placed_unit(sources, config)
-    return WordTokenizer.fit(sentences, unit, wanted.vocabulary, wanted.min_frequency)
+    lexicon = _lexicon(sources, config)
+    return WordTokenizer.fit(sentences, unit, wanted.vocabulary, wanted.min_frequency, lexicon)
 
 
 def text_tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> WordTokenizer:
@@ -57,3 +61,20 @@ def placed_unit(sources: Sources, config: Config) -> words.Unit:
     if unit == "subword":
         raise SettingsError('[tokenizer] unit: this head takes "character" or "word"')
     return unit or words.UNITS[sources.lang]
+
+
+def _lexicon(sources: Sources, config: Config) -> Lexicon:
+    """Return the dictionary that the recipe's features look up.
+
+    Raises:
+        SettingsError: there is one and nothing looks it up, or the other way round.
+        DataError: it cannot be read.
+    """
+    if (sources.lexicon is not None) != bool(features_of(config).lexicon):
+        raise SettingsError(
+            "--lexicon FILE and `lexicon` in the recipe's [encoder.features] go together: "
+            "give both or neither"
+        )
+    if sources.lexicon is None:
+        return Lexicon({})
+    return Lexicon.read(sources.lexicon, config.tokenizer.lexicon_count)
