@@ -15,7 +15,7 @@ from models.training.joint import joined
 from schemas.errors import SettingsError
 from schemas.question import Question
 from schemas.task import Task
-from tests.models.test_fit import Quiet
+from tests.models.training_rig import Silent
 
 ENCODER = """
 [encoder]
@@ -108,7 +108,7 @@ def _request(folder: Path, out: str) -> run.Request:
 
 
 def test_a_recipe_of_several_tasks_gives_a_version_that_answers_them(folder: Path) -> None:
-    manifest = run.train(_request(folder, "v"), Quiet())
+    manifest = run.train(_request(folder, "v"), Silent())
     assert manifest.tasks == {
         Task.SENTIMENT: ("bad", "good"),
         Task.TAGGING: ("B-LOC", "B-PER", "O"),
