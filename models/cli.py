@@ -38,6 +38,10 @@ def train(
     test: Annotated[
         list[Path] | None, typer.Option(help="Texts to score once at the end; repeatable.")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder that [[tasks]] name their files from; the recipe's else."),
+    ] = None,
     raw: Annotated[
         list[Path] | None,
         typer.Option(help="Unlabelled texts for the first vectors; repeatable."),
@@ -79,7 +83,7 @@ def train(
     tf.config.experimental.enable_op_determinism()
 
     given = joint_recipe.Files(tuple(train or ()), tuple(dev or ()), tuple(test or ()))
-    first, files, recipe = joint_recipe.choose(task, given, config)
+    first, files, recipe = joint_recipe.choose(task, given, config, data)
     request = run.Request(
         name=_name(name),
         task=first,
@@ -104,6 +108,9 @@ def train(
 def evaluate(
     model: Annotated[Path, typer.Option(help="Version directory.")],
     data: Annotated[Path, typer.Option(help="Labelled texts, JSON lines (.gz).")],
+    task: Annotated[
+        Task | None, typer.Option(help="Which of its tasks, where it answers several.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Score a version on labelled texts; lines whose label it does not know are left out.
@@ -116,7 +123,11 @@ def evaluate(
     from models.live_model import LiveModel
     from models.training.scoring import evaluate as evaluate_file
 
-    result = evaluate_file(LiveModel.load(model), data)
+    version = LiveModel.load(model)
+    tasks = list(version.manifest.tasks)
+    if task is None and len(tasks) > 1:
+        raise SettingsError(f"{model} answers several tasks: give --task {' or '.join(tasks)}")
+    result = evaluate_file(version.of(task or tasks[0]), data)
     if as_json:
         typer.echo(msgspec.json.encode(result).decode())
         return

@@ -28,7 +28,10 @@ class Encoded(NamedTuple):
     ids: Sequence[Ids]
     labels: NDArray[np.int32] | Sequence[NDArray[np.int32]]
     groups: NDArray[np.int64] | None = None
-    """int [examples]: texts of one group share batches, those of two never do; None: all one."""
+    """int [examples]: texts of one group, numbered from 0, share batches, those of two never do;
+    None: all one."""
+    passes: tuple[float, ...] = (1.0,)
+    """How often an epoch shows the texts of each group; of a part, another is drawn each time."""
 
 
 class Batch(NamedTuple):
@@ -57,8 +60,8 @@ def shuffled(data: Encoded, size: int, random: np.random.Generator) -> list[NDAr
     """Return the indices of one epoch's batches in random order; one may be smaller."""
     lengths = np.array([len(ids) for ids in data.ids])
     together: list[NDArray[np.int64]] = []
-    for members in _groups(data):
-        order = members[random.permutation(len(members))]
+    for members, count in _groups(data):
+        order = _drawn(members, count, random)
         for start in range(0, len(order), size * _POOL):
             pool = order[start : start + size * _POOL]
             pool = pool[np.argsort(lengths[pool], kind="stable")]
@@ -68,7 +71,7 @@ def shuffled(data: Encoded, size: int, random: np.random.Generator) -> list[NDAr
 
 def rows(data: Encoded, size: int) -> int:
     """Return how many rows the batches of an epoch would have if all were full."""
-    return sum(-(-len(members) // size) for members in _groups(data)) * size
+    return sum(-(-count // size) for _, count in _groups(data)) * size
 
 
 def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
@@ -85,7 +88,7 @@ def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
 def by_length(data: Encoded, size: int) -> Iterator[Batch]:
     """Yield every text once, in each group the shortest first."""
     lengths = np.array([len(ids) for ids in data.ids])
-    for members in _groups(data):
+    for members, _ in _groups(data):
         order = members[np.argsort(lengths[members], kind="stable")]
         for start in range(0, len(order), size):
             yield take(data, order[start : start + size])
@@ -99,11 +102,21 @@ def take(data: Encoded, indices: NDArray[np.int64]) -> Batch:
     return Batch(ids, _pad([data.labels[index] for index in indices]), indices)
 
 
-def _groups(data: Encoded) -> list[NDArray[np.int64]]:
-    """Return the numbers of the texts of each group, ascending."""
-    if data.groups is None:
-        return [np.arange(len(data.ids))]
-    return [np.flatnonzero(data.groups == group) for group in np.unique(data.groups)]
+def _groups(data: Encoded) -> list[tuple[NDArray[np.int64], int]]:
+    """Return the numbers of the texts of each group, ascending, and how many an epoch shows."""
+    groups = np.zeros(len(data.ids), np.int64) if data.groups is None else data.groups
+    members = [np.flatnonzero(groups == group) for group in range(len(data.passes))]
+    pairs = zip(members, data.passes, strict=True)
+    return [(some, max(1, round(len(some) * passes))) for some, passes in pairs]
+
+
+def _drawn(
+    members: NDArray[np.int64], count: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return `count` of the members in random order, each as often as any other, give or take 1."""
+    rounds = -(-count // len(members))
+    order = [members[random.permutation(len(members))] for _ in range(rounds)]
+    return np.concatenate(order)[:count]
 
 
 def _pad(rows: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

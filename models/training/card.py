@@ -4,51 +4,61 @@ Written for whoever decides whether to use the version; everything in it is also
 the recipe. Pure: values in, Markdown out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from models.training.config import Config, DataConfig
 from schemas.model_version import Manifest
+from schemas.task import Task
+
+_SHOWN = 20
+"""Labels that are named, of each task."""
 
 
 def render(manifest: Manifest, config: Config) -> str:
     """Return MODEL_CARD.md of a version made with `config`."""
+    corpora = tuple(one.data for one in config.tasks) or (config.data,)
     sections = [
         f"# {manifest.name}\n\n{_summary(manifest)}",
-        f"## Training data\n\n{_data(manifest, config.data)}",
+        f"## Training data\n\n{_data(manifest, corpora)}",
         f"## Scores\n\n{_scores(manifest.metrics)}",
         f"## How it was made\n\n{_recipe(config)}",
     ]
-    if config.data.caution:
-        sections.insert(1, f"## Caution\n\n{config.data.caution}")
+    if cautions := [one.caution for one in corpora if one.caution]:
+        sections.insert(1, "## Caution\n\n" + "\n\n".join(cautions))
     return "\n\n".join(sections) + "\n"
 
 
 def _summary(manifest: Manifest) -> str:
     encoder = manifest.architecture["encoder"]
     kind = encoder["type"] if isinstance(encoder, dict) else "?"
-    shown = ", ".join(manifest.labels[:20])
-    more = f" and {len(manifest.labels) - 20} more" if len(manifest.labels) > 20 else ""
-    labels = f"\n\n{len(manifest.labels)} labels: {shown}{more}." if shown else ""
+    labels = "".join(_labels(task, some) for task, some in manifest.tasks.items() if some)
+    tasks = ", ".join(manifest.tasks)
     return (
-        f"Task: {manifest.task}. Language: {', '.join(manifest.languages)}. "
+        f"Task: {tasks}. Language: {', '.join(manifest.languages)}. "
         f"Network: {kind}. Longest input: {manifest.max_length} tokens; "
         f"longer texts are read in windows.{labels}"
     )
 
 
-def _data(manifest: Manifest, config: DataConfig) -> str:
+def _labels(task: Task, labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
+    return f"\n\n{len(labels)} labels of {task}: {', '.join(labels[:_SHOWN])}{more}."
+
+
+def _data(manifest: Manifest, corpora: Sequence[DataConfig]) -> str:
     rows = [
         f"- {data.name}: {data.examples:,} examples; licence: {data.licence}; source: {data.source}"
         for data in manifest.data
     ]
-    if config.drop_labels:
-        rows.append(f"- Left out: examples labelled {', '.join(config.drop_labels)}")
-    if config.raw:
-        rows.append(f"- Raw text, for the first vectors: {config.raw}")
-    if config.lexicon:
-        rows.append(f"- Lexicon: {config.lexicon}")
-    if config.citation:
-        rows.append(f"- Please cite: {config.citation}")
+    for one in corpora:
+        if one.drop_labels:
+            rows.append(f"- Left out: examples labelled {', '.join(one.drop_labels)}")
+        if one.raw:
+            rows.append(f"- Raw text, for the first vectors: {one.raw}")
+        if one.lexicon:
+            rows.append(f"- Lexicon: {one.lexicon}")
+        if one.citation:
+            rows.append(f"- Please cite: {one.citation}")
     return "\n".join(rows)
 
 

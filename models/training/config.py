@@ -113,11 +113,13 @@ class TaskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str = ""
     """Tells the tasks apart, also in reports; empty: the task's."""
     train: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    """Files, named from the recipe's folder."""
+    """Files, named from the folder that the command gives, or from the recipe's."""
     dev: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     test: tuple[str, ...] = ()
     weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    """What its loss counts."""
+    """What its loss counts, and its dev score for which epoch is the best."""
+    passes: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """How often an epoch shows its texts; 0.5: a half, drawn anew each time."""
     answers: bool = True
     """False: it is trained along to teach the encoder, and the version is without it."""
     data: DataConfig = DataConfig()

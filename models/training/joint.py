@@ -1,7 +1,8 @@
 """Joint training: several heads learn on one shared encoder, batch by batch (Caruana 1997).
 
 A batch holds texts of one branch, and batches of all branches follow each other in random order, so
-the encoder learns from each in proportion to its examples. A branch's loss counts with its weight.
+the encoder learns from each in proportion to its examples, or as often as the recipe's `passes`
+say. A branch's loss counts with its weight.
 Of labels, the first column is the number of the branch; its own labels follow.
 """
 
@@ -93,14 +94,17 @@ class Joint:
         return batch._replace(labels=batch.labels[:, 1:]), own
 
 
-def joined(parts: Sequence[Encoded]) -> Encoded:
-    """Return the texts of all branches, the branch's number in front of the labels of each."""
+def joined(parts: Sequence[Encoded], passes: Sequence[float]) -> Encoded:
+    """Return the texts of all branches, the branch's number in front of the labels of each.
+
+    `passes` is how often an epoch shows the texts of each.
+    """
     ids = [one for part in parts for one in part.ids]
     labels = [
         np.append(np.int32(number), own) for number, part in enumerate(parts) for own in part.labels
     ]
     groups = np.repeat(np.arange(len(parts)), [len(part.ids) for part in parts])
-    return Encoded(ids, labels, groups)
+    return Encoded(ids, labels, groups, tuple(passes))
 
 
 def _tags(part: Part) -> bool:

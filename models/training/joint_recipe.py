@@ -1,6 +1,7 @@
 """A recipe of several tasks that are trained jointly: its `[[tasks]]`, checked and filled in.
 
-Each task names its files, from the folder that the recipe is in, so the command names none.
+Each task names its files, from a folder of corpora or from the folder that the recipe is in, so the
+command names none.
 """
 
 from pathlib import Path
@@ -34,8 +35,12 @@ class Chosen(NamedTuple):
     config: Config
 
 
-def choose(task: Task | None, files: Files, path: Path | None) -> Chosen:
+def choose(
+    task: Task | None, files: Files, path: Path | None, folder: Path | None = None
+) -> Chosen:
     """Return the training of one task on these files, or that of the recipe's `[[tasks]]`.
+
+    `folder` is where the tasks' files are named from; None for the recipe's own.
 
     Raises:
         SettingsError: the files and the tasks are named in neither place, or in both.
@@ -43,15 +48,17 @@ def choose(task: Task | None, files: Files, path: Path | None) -> Chosen:
     if task is None:
         if any(files):
             raise SettingsError("--train, --dev and --test need --task; [[tasks]] name their own")
-        config = load(path)
+        config = load(path, folder)
         return Chosen(first(config), named(config), config)
+    if folder is not None:
+        raise SettingsError("--data is the folder of [[tasks]]: with --task, name the files whole")
     if not (files.train and files.dev):
         raise SettingsError(f"--task {task} needs --train and --dev")
     return Chosen(task, files, recipes.load(path, task))
 
 
-def load(path: Path | None) -> Config:
-    """Read a recipe with `[[tasks]]`.
+def load(path: Path | None, folder: Path | None = None) -> Config:
+    """Read a recipe with `[[tasks]]`; their files are in `folder`, or where the recipe is.
 
     Raises:
         SettingsError: there is none, it has no tasks, or they do not go together.
@@ -59,7 +66,8 @@ def load(path: Path | None) -> Config:
     config = None if path is None else read(path)
     if path is None or config is None or not config.tasks:
         raise SettingsError("give --task, --train and --dev, or --config with [[tasks]]")
-    tasks = tuple(_filled(one, path) for one in config.tasks)
+    near = path.parent if folder is None else folder
+    tasks = tuple(_filled(one, path, near) for one in config.tasks)
     names = [one.name for one in tasks]
     answered = [one.task for one in tasks if one.answers]
     wrong = {
@@ -91,11 +99,11 @@ def named(config: Config) -> Files:
     )
 
 
-def _filled(task: TaskConfig, path: Path) -> TaskConfig:
+def _filled(task: TaskConfig, path: Path, folder: Path) -> TaskConfig:
     head = task.head or default(task.task).head
     joint = isinstance(head, ClassificationConfig | TaggingConfig)
     if not joint or not answers(head, task.task):
         raise SettingsError(f"the recipe {path} is wrong: {task.task} cannot be one of [[tasks]]")
     parts = {"train": task.train, "dev": task.dev, "test": task.test}
-    near = {part: tuple(str(path.parent / one) for one in names) for part, names in parts.items()}
-    return replace(task, name=task.name or task.task.value, head=head, **near)
+    found = {part: tuple(str(folder / one) for one in names) for part, names in parts.items()}
+    return replace(task, name=task.name or task.task.value, head=head, **found)

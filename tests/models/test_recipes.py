@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models.training import joint_recipe
 from models.training.config import Config, load
 from models.training.courses import Sources, prepare
 from models.training.starters import STARTERS, Starter
@@ -18,6 +19,19 @@ def test_a_shipped_recipe_names_its_source_and_licence(starter: Starter) -> None
     data = load(RECIPES / f"{starter.name}.toml", starter.task).data
     assert "unknown" not in (data.licence, data.source)
     assert data.citation
+
+
+def test_the_shipped_joint_recipe_names_files_sources_and_licences() -> None:
+    config = joint_recipe.load(RECIPES / "joint-en.toml", Path("corpora"))
+    assert [one.name for one in config.tasks if one.answers] == [
+        Task.CLASSIFICATION,
+        Task.SENTIMENT,
+        Task.TAGGING,
+    ]
+    for one in config.tasks:
+        assert "unknown" not in (one.data.licence, one.data.source)
+        assert one.data.citation
+        assert {Path(path).parts[0] for path in one.train + one.dev + one.test} == {"corpora"}
 
 
 def test_no_recipe_means_the_defaults() -> None:

@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from models import artifact
+from models.cli import app
 from models.live_model import LiveModel
 from models.training import joint_recipe, run
 from models.training.batches import Encoded, by_length, rows, shuffled
 from models.training.config import load
 from models.training.joint import joined
 from schemas.errors import SettingsError
+from schemas.model_version import Manifest
 from schemas.question import Question
 from schemas.task import Task
 from tests.models.training_rig import Silent
@@ -107,13 +111,18 @@ def _request(folder: Path, out: str) -> run.Request:
     )
 
 
-def test_a_recipe_of_several_tasks_gives_a_version_that_answers_them(folder: Path) -> None:
-    manifest = run.train(_request(folder, "v"), Silent())
+@pytest.fixture(scope="module")
+def manifest(folder: Path) -> Manifest:
+    return run.train(_request(folder, "v"), Silent())
+
+
+def test_a_recipe_of_several_tasks_gives_a_version_that_answers_them(
+    folder: Path, manifest: Manifest
+) -> None:
     assert manifest.tasks == {
         Task.SENTIMENT: ("bad", "good"),
         Task.TAGGING: ("B-LOC", "B-PER", "O"),
     }
-    assert [one.licence for one in manifest.data] == ["CC0-1.0", "unknown", "unknown"]
     assert manifest.metrics["test_sentiment_accuracy"] > 0.95
     assert manifest.metrics["dev_tagging_entity_f1"] > 0.95
     assert {one.task for one in manifest.samples} == {Task.SENTIMENT, Task.TAGGING}
@@ -125,17 +134,50 @@ def test_a_recipe_of_several_tasks_gives_a_version_that_answers_them(folder: Pat
     assert not [layer for layer in model.network.layers if layer.name.startswith("town")]
 
 
+def test_the_card_tells_of_all_tasks(folder: Path, manifest: Manifest) -> None:
+    assert [one.licence for one in manifest.data] == ["CC0-1.0", "unknown", "unknown"]
+    card = (folder / "v" / artifact.CARD).read_text()
+    assert "Task: sentiment, tagging." in card
+    assert "2 labels of sentiment: bad, good" in card
+    assert "3 labels of tagging: B-LOC, B-PER, O" in card
+
+
+def test_evaluate_scores_the_task_that_is_asked_for(folder: Path, manifest: Manifest) -> None:
+    data = str(folder / "sentiment-2.jsonl")
+    asked = ["evaluate", "--model", str(folder / "v"), "--data", data, "--json"]
+    error = CliRunner().invoke(app, asked).exception
+    assert isinstance(error, SettingsError)
+    assert "--task sentiment or tagging" in str(error)
+    scored = json.loads(CliRunner().invoke(app, [*asked, "--task", "sentiment"]).stdout)
+    assert scored["accuracy"] == pytest.approx(
+        manifest.metrics["test_sentiment_accuracy"], abs=1e-4
+    )
+
+
 def test_batches_are_of_one_task_each() -> None:
     ids = [np.ones(length, dtype=np.int32) for length in (2, 3, 4, 5, 9)]
     classes = Encoded(ids, np.arange(5, dtype=np.int32))
     tags = Encoded(ids[:3], [one * 7 for one in ids[:3]])
-    both = joined([classes, tags])
+    both = joined([classes, tags], (1, 1))
     assert [list(one) for one in both.labels[4:7]] == [[0, 4], [1, 7, 7], [1, 7, 7, 7]]
     drawn = shuffled(both, 2, np.random.default_rng(1))
     assert sorted(number for batch in drawn for number in batch) == list(range(8))
     assert all(len({number < 5 for number in batch}) == 1 for batch in drawn)
     assert rows(both, 2) == 2 * len(drawn) == 10
     assert [len(set(batch.labels[:, 0])) for batch in by_length(both, 4)] == [1, 1, 1]
+
+
+def test_an_epoch_shows_a_task_as_often_as_the_recipe_says() -> None:
+    ids = [np.ones(length, dtype=np.int32) for length in (2, 3, 4, 5, 9)]
+    classes = Encoded(ids, np.arange(5, dtype=np.int32))
+    both, random = joined([classes, classes], (0.4, 2.2)), np.random.default_rng(1)
+    epochs = [np.concatenate(shuffled(both, 4, random)) for _ in range(20)]
+    assert {int((one < 5).sum()) for one in epochs} == {2}
+    assert set(range(5)) == {int(number) for one in epochs for number in one if number < 5}
+    counts = np.bincount(epochs[0], minlength=10)[5:]
+    assert sorted(counts) == [2, 2, 2, 2, 3]
+    assert rows(both, 4) == 4 * (1 + 3)
+    assert sum(len(batch.indices) for batch in by_length(both, 4)) == 10
 
 
 @pytest.mark.parametrize(
@@ -177,5 +219,7 @@ def test_the_command_or_the_recipe_names_the_files(folder: Path) -> None:
         joint_recipe.choose(None, some, folder / "joint.toml")
     with pytest.raises(SettingsError, match="needs --train and --dev"):
         joint_recipe.choose(Task.TAGGING, some, None)
+    with pytest.raises(SettingsError, match="name the files whole"):
+        joint_recipe.choose(Task.TAGGING, some, None, folder)
     with pytest.raises(SettingsError, match="or --config with"):
         joint_recipe.choose(None, joint_recipe.Files((), (), ()), None)
