@@ -1,14 +1,17 @@
 """From an architecture, as a manifest keeps it, to a network.
 
-The one place that knows which encoders and heads exist. A classifier is a function of token ids
-[batch, length] (int32, 0 is padding; those of a dialogue have a second column, the turn) to logits
-[batch, classes]; a tagger one of ids and features [batch, length, columns] to emissions
-[batch, length, classes]; a summariser one of the same and a last column of copyable words to a
-memory [batch, length, width]; an extractor one of a tagger's input and the columns of its sentences
-to logits [batch, sentences]; a joint network one of a tagger's input to a list of logits and
-emissions, one a branch. To add an encoder: write a module
-with a tagged configuration, a function `encode` and, where it can, a function `encode_tokens`, and
-name them here.
+The one place that knows which encoders and heads exist. A network is a function of token ids
+(int32, 0 is padding):
+
+    classifier   [batch, length], or [batch, length, columns] where the ids have hashed features or
+                 the numbers of turns beside them, to logits [batch, classes]
+    tagger       [batch, length, columns] to emissions [batch, length, classes]
+    summariser   the same and a last column of copyable words to a memory [batch, length, width]
+    extractor    a tagger's input and the columns of its sentences to logits [batch, sentences]
+    joint        a tagger's input to a list of logits and emissions, one a branch
+
+To add an encoder: write a module with a tagged configuration, a function `encode` and, where it
+can, a function `encode_tokens`, and name them here.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,16 +21,17 @@ from typing import Any, TypeVar, cast, get_args
 import keras
 import msgspec
 
-from models.encoders import dialogue, recurrent, textcnn, transformer
+from models.encoders import bag, dialogue, recurrent, textcnn, transformer
 from models.heads import classification, extraction, joint, summarization, tagging
 from models.layers.embedding import mask_of
 from models.text import turns
 from models.text.documents import COLUMNS
+from models.text.features import FeatureConfig
 from schemas.errors import ArtifactError
 
 TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
 """Encoders that have a vector for each token, and read hashed features beside the ids."""
-EncoderConfig = textcnn.TextCNNConfig | dialogue.DialogueConfig | TokenEncoderConfig
+EncoderConfig = textcnn.TextCNNConfig | bag.BagConfig | dialogue.DialogueConfig | TokenEncoderConfig
 PlainHeadConfig = (
     classification.ClassificationConfig | tagging.TaggingConfig | extraction.ExtractionConfig
 )
@@ -38,6 +42,7 @@ Kind = TypeVar("Kind")
 
 _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
+    bag.BagConfig: bag.encode,
     recurrent.RecurrentConfig: recurrent.encode,
     transformer.TransformerConfig: transformer.encode,
     dialogue.DialogueConfig: dialogue.encode,
@@ -112,6 +117,11 @@ def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:
     raise ArtifactError(f"this head needs an encoder of tokens: choose type = {' or '.join(able)}")
 
 
+def features_of(encoder: EncoderConfig) -> FeatureConfig:
+    """Return the hashed features that the encoder reads beside the ids of tokens."""
+    return FeatureConfig() if isinstance(encoder, dialogue.DialogueConfig) else encoder.features
+
+
 def of_kind(head: HeadConfig, kind: type[Kind]) -> Kind:
     """Return the head, which is of this kind; else raise ArtifactError."""
     if isinstance(head, kind):
@@ -121,11 +131,18 @@ def of_kind(head: HeadConfig, kind: type[Kind]) -> Kind:
 
 def _classifier(architecture: Architecture) -> Any:
     encoder = architecture.encoder
-    columns = (turns.COLUMNS,) if isinstance(encoder, dialogue.DialogueConfig) else ()
-    ids = keras.Input((None, *columns), dtype="int32", name="ids")
+    ids = keras.Input((None, *_columns(encoder)), dtype="int32", name="ids")
     features = _OF_TEXTS[type(encoder)](ids, architecture.vocabulary, encoder)
     logits = classification.classify(features, architecture.classes, cast(Any, architecture.head))
     return keras.Model(ids, logits, name="classifier")
+
+
+def _columns(encoder: EncoderConfig) -> tuple[int, ...]:
+    """Return the last axis of a classifier's ids, if it needs one."""
+    if isinstance(encoder, dialogue.DialogueConfig):
+        return (turns.COLUMNS,)
+    hashed = encoder.features.hashed
+    return (1 + hashed,) if hashed else ()
 
 
 def _tagger(architecture: Architecture) -> Any:

@@ -52,7 +52,9 @@ def train(
     ] = None,
     lexicon: Annotated[
         Path | None,
-        typer.Option(help="Dictionary for `[encoder.features] lexicon`: word, count, kind (.gz)."),
+        typer.Option(
+            help="Dictionary for `[encoder.features]`: word, count, kind in a line (.gz)."
+        ),
     ] = None,
     init_from: Annotated[
         Path | None, typer.Option(help="Version directory whose encoder to start from.")

@@ -8,11 +8,11 @@ counts as truncated only where its text is.
 from collections.abc import Sequence
 
 from models.answering.answerer import Parsed
-from models.catalog import EncoderConfig
+from models.catalog import EncoderConfig, features_of
 from models.encoders.dialogue import DialogueConfig
 from models.text import turns
 from models.text.tokenizer import Ids, Tokenizer
-from models.text.units import Units
+from models.text.units import Spelt, Units
 from models.windows import reach, windows
 from schemas.question import Question
 
@@ -29,10 +29,18 @@ def parse(
 ) -> list[Parsed]:
     """Normalise and tokenise; an empty text is one unknown token."""
     read = [spoken(one, encoder) for one in questions]
-    ids = iter(tokenizer.encode([turn for one in read for turn in one]))
+    ids = iter(_encoder(tokenizer, encoder).encode([turn for one in read for turn in one]))
     if isinstance(encoder, DialogueConfig):
         return [_dialogue([next(ids) for _ in one], encoder.length) for one in read]
     return [_text(one, encoder.length) for one in ids]
+
+
+def _encoder(tokenizer: Tokenizer | Units, encoder: EncoderConfig) -> Tokenizer | Units | Spelt:
+    """Return what gives the ids, with the encoder's hashed features if it reads any."""
+    features = features_of(encoder)
+    if features.hashed and isinstance(tokenizer, Tokenizer):
+        return Spelt(tokenizer, features)
+    return tokenizer
 
 
 def _text(ids: Ids, longest: int) -> Parsed:

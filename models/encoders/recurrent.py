@@ -44,7 +44,7 @@ class RecurrentConfig(
     embedding: int = 128
     """Size of a token's vector."""
     features: FeatureConfig = FeatureConfig()
-    """Hashed columns beside the id; tagging only."""
+    """Hashed columns beside the id."""
 
 
 def encode(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:

@@ -18,7 +18,9 @@ import keras
 import msgspec
 from keras import ops
 
-_MULTIPLIER = 31_337  # times the largest id it stays below 2**31
+from models.layers.embedding import embed
+from models.layers.ngrams import bag
+from models.text.features import FeatureConfig
 
 
 class TextCNNConfig(
@@ -44,16 +46,31 @@ class TextCNNConfig(
     """Size of an n-gram's vector."""
     ngram_dropout: float = 0.0
     """Share of whole n-grams dropped in training."""
+    features: FeatureConfig = FeatureConfig()
+    """Hashed columns beside the id."""
 
 
 def encode(ids: Any, vocabulary: int, config: TextCNNConfig) -> Any:
-    """Build the encoder: ids int32 [batch, length], 0 is padding -> features [batch, width]."""
-    mask = ops.expand_dims(ops.not_equal(ids, 0), -1)
-    vectors = keras.layers.Embedding(vocabulary, config.embedding, name="tokens")(ids)
+    """Build the encoder: ids int32 [batch, length] or [batch, length, columns] to features.
+
+    The features are [batch, width]; id 0 is padding.
+    """
+    tokens = ids if len(ids.shape) == 2 else ids[..., 0]
+    mask = ops.expand_dims(ops.not_equal(tokens, 0), -1)
+    vectors = embed(ids, vocabulary, config.embedding, config.features)
     vectors = keras.layers.Dropout(config.dropout, name="embedding_dropout")(vectors)
     vectors = vectors * ops.cast(mask, vectors.dtype)
     features = [_strongest(vectors, width, config.filters) for width in config.widths]
-    features += [_bag(ids, n, config) for n in config.ngrams]
+    features += [
+        bag(
+            tokens,
+            n,
+            buckets=config.ngram_buckets,
+            size=config.ngram_embedding,
+            dropout=config.ngram_dropout,
+        )
+        for n in config.ngrams
+    ]
     return ops.concatenate(features, axis=-1)
 
 
@@ -62,18 +79,3 @@ def _strongest(vectors: Any, width: int, filters: int) -> Any:
     padded = ops.pad(vectors, ((0, 0), (0, width - 1), (0, 0)))
     convolution = keras.layers.Conv1D(filters, width, use_bias=False, name=f"width_{width}")
     return ops.relu(ops.max(convolution(padded), axis=1))
-
-
-def _bag(ids: Any, n: int, config: TextCNNConfig) -> Any:
-    """Return the mean vector [batch, ngram_embedding] of the text's hashed n-grams."""
-    padded = ops.pad(ids, ((0, 0), (0, n - 1)))
-    hashed = ids
-    for offset in range(1, n):
-        following = padded[:, offset : offset - n + 1 or None]
-        hashed = ops.mod(hashed * _MULTIPLIER + following, 65_521)
-    buckets = ops.mod(hashed, config.ngram_buckets)
-    layer = keras.layers.Embedding(config.ngram_buckets, config.ngram_embedding, name=f"ngram_{n}")
-    vectors = layer(buckets)
-    real = ops.cast(ops.expand_dims(ops.not_equal(ids, 0), -1), vectors.dtype)
-    kept = keras.layers.Dropout(config.ngram_dropout, name=f"ngram_{n}_dropout")(real)
-    return ops.sum(vectors * kept, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)

@@ -35,7 +35,7 @@ class TransformerConfig(
     dropout: float = 0.1
     """Share of components dropped in training, of the vectors and after each part of a layer."""
     features: FeatureConfig = FeatureConfig()
-    """Hashed columns beside the id; tagging only."""
+    """Hashed columns beside the id."""
 
     def __post_init__(self) -> None:
         """Check what no later error would name."""

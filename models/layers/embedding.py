@@ -36,17 +36,35 @@ def embed(ids: Any, vocabulary: int, size: int, features: FeatureConfig) -> Any:
     return ops.concatenate([vectors, _hashed(ids[..., 1:], features)], axis=-1)
 
 
+def mean(states: Any, mask: Any) -> Any:
+    """Return the mean of each component over real tokens [batch, width]."""
+    real = ops.cast(ops.expand_dims(mask, -1), states.dtype)
+    return ops.sum(states * real, axis=1) / ops.sum(real, axis=1)
+
+
 def pool(states: Any, mask: Any) -> Any:
     """Return mean and greatest value of each component over real tokens [batch, 2 * width]."""
     real = ops.cast(ops.expand_dims(mask, -1), states.dtype)
-    mean = ops.sum(states * real, axis=1) / ops.sum(real, axis=1)
-    return ops.concatenate([mean, ops.max(states * real - _LOW * (1 - real), axis=1)], axis=-1)
+    return ops.concatenate(
+        [mean(states, mask), ops.max(states * real - _LOW * (1 - real), axis=1)], axis=-1
+    )
 
 
 def _hashed(columns: Any, features: FeatureConfig) -> Any:
-    """Return the vectors of all hashed features of a token, side by side."""
+    """Return the vectors of a token's hashed features: the mean of its characters' n-grams, then
+    the others, side by side."""
     table = keras.layers.Embedding(features.buckets, features.embedding, name="features")
     shape = (None, None, features.hashed, 1)
     drop = keras.layers.Dropout(features.dropout, noise_shape=shape, name="features_dropout")
-    width = features.hashed * features.embedding
-    return keras.layers.Reshape((-1, width), name="flat")(drop(table(columns)))
+    vectors, spread = drop(table(columns)), features.spread
+    parts = [_mean_piece(vectors[..., :spread, :], columns[..., :spread])] if spread else []
+    if features.hashed > spread:
+        width = (features.hashed - spread) * features.embedding
+        parts.append(keras.layers.Reshape((-1, width), name="flat")(vectors[..., spread:, :]))
+    return ops.concatenate(parts, axis=-1)
+
+
+def _mean_piece(vectors: Any, columns: Any) -> Any:
+    """Return the mean over the pieces that a token has; column 0 is none."""
+    real = ops.cast(ops.expand_dims(ops.not_equal(columns, 0), -1), vectors.dtype)
+    return ops.sum(vectors * real, axis=-2) / ops.maximum(ops.sum(real, axis=-2), 1.0)

@@ -1,10 +1,11 @@
 """Features of a tagged unit: its id, and hashed pieces of its spelling and of its neighbourhood.
 
 A name that was never seen still ends like a name. So beside its vocabulary id a unit has columns
-of numbers: hashes of its first and last letters, of its shape (`Xxxx`, `dd`), and of the pairs it
-makes with its neighbours (worth most for Chinese, where a pair of characters is mostly a word), and
-of the words of a lexicon that it begins, ends or is inside of. All columns share one table of
-buckets, each with a salt of its own. The hash is CRC-32, which is the same on every machine. Pure.
+of numbers: hashes of the n-grams of its characters (Bojanowski et al. 2017), of its first and last
+letters, of its shape (`Xxxx`, `dd`), of what a lexicon says of it, of the lexicon words that it
+begins, ends or is inside of, and of the pairs it makes with its neighbours (worth most for Chinese,
+where a pair of characters is mostly a word). All columns share one table of buckets, each with a
+salt of its own. The hash is CRC-32, which is the same on every machine. Pure.
 """
 
 import re
@@ -18,10 +19,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.text.lexicon import Match
+from models.text.lexicon import Lexicon, Match
 from models.text.words import WordTokenizer
 
 _EDGE = "\n"
+_LETTERS = 12  # of a unit, of which n-grams are made; few words are longer
 _CLASSES = ((re.compile("[A-Z]"), "X"), (re.compile("[a-z]"), "x"), (re.compile(r"\d"), "d"))
 _REPEAT = re.compile(r"(.)\1{2,}")
 
@@ -29,14 +31,19 @@ _REPEAT = re.compile(r"(.)\1{2,}")
 class FeatureConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which columns a unit has beside its id."""
 
+    characters: tuple[int, ...] = ()
+    """Lengths of the n-grams of its characters, its edges among them; their vectors are averaged,
+    those of all other columns stand side by side."""
     prefixes: tuple[int, ...] = ()
     """Lengths of the beginnings that are hashed."""
     suffixes: tuple[int, ...] = ()
     """Lengths of the endings that are hashed."""
     shape: bool = False
     """Upper case, lower case, digits and the rest, runs shortened."""
+    kinds: bool = False
+    """The kind that the lexicon gives the unit itself: a part of speech, a judgement, a score."""
     lexicon: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
-    """Most units of a lexicon word that is looked for; 0 for no lexicon."""
+    """Most units of a lexicon word that is looked for, two or more; 0 to look for none."""
     pairs: bool = False
     """The unit with its left and with its right neighbour."""
     buckets: int = 8192
@@ -49,8 +56,18 @@ class FeatureConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def hashed(self) -> int:
         """Number of hashed columns."""
-        own = len(self.prefixes) + len(self.suffixes) + self.shape
+        own = self.spread + len(self.prefixes) + len(self.suffixes) + self.shape + self.kinds
         return own + len(Match._fields) * bool(self.lexicon) + 2 * self.pairs
+
+    @property
+    def spread(self) -> int:
+        """Number of columns for n-grams of characters, which are the first of all."""
+        return sum(max(0, _LETTERS + 3 - length) for length in self.characters)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether a lexicon is needed."""
+        return self.kinds or bool(self.lexicon)
 
 
 def columns(
@@ -58,9 +75,20 @@ def columns(
 ) -> NDArray[np.int32]:
     """Return int32 [units, 1 + hashed]: the id, then the buckets; one unknown unit for none."""
     forms = forms or [""]
-    rows = [(tokenizer.id(form), *_spelling(form, config)) for form in forms]
+    return beside([tokenizer.id(form) for form in forms], forms, tokenizer.lexicon, config)
+
+
+def beside(
+    ids: Sequence[int], forms: Sequence[str], lexicon: Lexicon, config: FeatureConfig
+) -> NDArray[np.int32]:
+    """Return the same, given the ids and spellings of one unit or more."""
+    spelt = (_spelling(form, config) for form in forms)
+    rows = [(number, *pieces) for number, pieces in zip(ids, spelt, strict=True)]
+    if config.kinds:
+        kinds = (_bucket(f"*{lexicon.kind(form)}", config.buckets) for form in forms)
+        rows = [(*row, kind) for row, kind in zip(rows, kinds, strict=True)]
     if config.lexicon:
-        matches = tokenizer.lexicon.matches(forms, config.lexicon)
+        matches = lexicon.matches(forms, config.lexicon)
         rows = [
             (*row, *_words(one, config.buckets)) for row, one in zip(rows, matches, strict=True)
         ]
@@ -75,11 +103,20 @@ def columns(
 @lru_cache(maxsize=65_536)
 def _spelling(form: str, config: FeatureConfig) -> tuple[int, ...]:
     low = form.lower()
+    grams = [gram for length in config.characters for gram in _grams(low, length, config.buckets)]
     pieces = [f"<{length}{low[:length]}" for length in config.prefixes]
     pieces += [f">{length}{low[-length:]}" for length in config.suffixes]
     if config.shape:
         pieces.append("?" + _shape(form))
-    return tuple(_bucket(piece, config.buckets) for piece in pieces)
+    return (*grams, *(_bucket(piece, config.buckets) for piece in pieces))
+
+
+def _grams(low: str, length: int, buckets: int) -> list[int]:
+    """Return the buckets of a spelling's n-grams, from 1, and noughts up to the greatest number."""
+    marked = f"{_EDGE}{low}{_EDGE}"[: _LETTERS + 2]
+    starts = range(max(0, _LETTERS + 3 - length))
+    grams = (marked[at : at + length] for at in starts)
+    return [1 + _bucket(f"#{one}", buckets) if len(one) == length else 0 for one in grams]
 
 
 def _words(match: Match, buckets: int) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ the middle of, each with its kind, as a part of speech. (Matches as features of 
 Yang 2018 give the lattice, of which this is the plain form.)
 
 The file has one word a line, then, if known, how often it was counted and its kind, with blanks
-between, as jieba's dictionaries: `北京大学 2053 nt`. Gzip is read by its name.
+between, as jieba's dictionaries: `北京大学 2053 nt`. A kind is any name: a part of speech, for a
+classifier better a class or a score, as `splendid 1 positive`. Gzip is read by its name.
 """
 
 import gzip
@@ -62,10 +63,20 @@ class Lexicon:
         except DataError as error:
             raise ArtifactError(str(error)) from error
 
+    @classmethod
+    def beside(cls, tokenizer: Path) -> Self | None:
+        """Load what lies beside a saved tokenizer; None for nothing."""
+        path = beside(tokenizer)
+        return cls.load(path) if path.exists() else None
+
     def save(self, path: Path) -> None:
         """Write words and kinds, the same bytes for the same lexicon."""
         lines = (f"{word} 0 {kind}\n" for word, kind in sorted(self._kinds.items()))
         path.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+
+    def kind(self, form: str) -> str:
+        """Return the kind of a word of one unit; empty for what is none."""
+        return self._kinds.get(form.lower(), "")
 
     def matches(self, forms: Sequence[str], longest: int) -> list[Match]:
         """Return a match for each unit; `longest` is the most units of a word, 2 to 9.

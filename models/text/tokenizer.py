@@ -7,7 +7,7 @@ rarely is unknown. Id 0 is padding and never comes out of a text, not even out o
 `[PAD]`.
 
 The file is the plain `tokenizer.json` of the `tokenizers` library, so any of its bindings reads it.
-It holds everything but the first step.
+It holds everything but the first step. The words that features look up lie beside it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,9 @@ from tokenizers import Tokenizer as RustTokenizer
 from tokenizers import normalizers
 
 from models.text import cleaning
+from models.text import lexicon as lexicons
 from models.text.cleaning import NOTHING, ParsingConfig
+from models.text.lexicon import Lexicon
 from models.text.normalise import normalise
 from models.text.vocabulary import PAD, UNKNOWN, Unit, learn
 from schemas.errors import ArtifactError
@@ -33,8 +35,10 @@ Ids = NDArray[np.int32]
 class Tokenizer:
     """A fitted tokenizer; immutable, safe to share between threads."""
 
-    def __init__(self, rust: RustTokenizer) -> None:
+    def __init__(self, rust: RustTokenizer, lexicon: Lexicon | None = None) -> None:
         self._rust = rust
+        self.lexicon = lexicon or Lexicon({})
+        """Empty for those that need none."""
         self.size: int = rust.get_vocab_size()
         """Number of ids, padding and unknown included."""
 
@@ -46,6 +50,7 @@ class Tokenizer:
         min_frequency: int = 2,
         unit: Unit = "subword",
         parsing: ParsingConfig = NOTHING,
+        lexicon: Lexicon | None = None,
     ) -> Self:
         """Learn at most `vocabulary` tokens, each seen `min_frequency` times or more.
 
@@ -57,24 +62,38 @@ class Tokenizer:
         seen = [clean.normalize_str(normalise(text)) for text in texts]
         rust = learn(seen, unit, vocabulary, min_frequency)
         rust.normalizer = clean if len(steps) > 1 else steps[0]
-        return cls(rust)
+        return cls(rust, lexicon)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read `tokenizer.json`; ArtifactError where it is none."""
+        """Read `tokenizer.json` and its lexicon; ArtifactError where it is none."""
         try:
-            return cls(RustTokenizer.from_file(str(path)))
+            rust = RustTokenizer.from_file(str(path))
         except Exception as error:  # the binding raises bare Exception
             raise ArtifactError(f"{path} is not a tokenizer: {error}") from error
+        return cls(rust, Lexicon.beside(path))
 
     def save(self, path: Path) -> None:
-        """Write `tokenizer.json`."""
+        """Write `tokenizer.json`, and the lexicon beside it if there is one."""
         self._rust.save(str(path))
+        if self.lexicon:
+            self.lexicon.save(lexicons.beside(path))
 
     @property
     def spellings(self) -> dict[str, int]:
         """Number of each token, by its spelling."""
         return dict(self._rust.get_vocab())
+
+    def spelt(self, texts: Sequence[str]) -> list[tuple[list[int], list[str]]]:
+        """Return the ids of each text, as `encode` does, and how each is spelt in the text."""
+        normal = [normalise(text) for text in texts]
+        encoded = self._rust.encode_batch(normal, add_special_tokens=False)
+        return [
+            (one.ids, [text[start:end] for start, end in one.offsets])
+            if one.ids
+            else ([UNKNOWN], [""])
+            for text, one in zip(normal, encoded, strict=True)
+        ]
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Return one int32 array a text, uncut; an empty text is one unknown token."""

@@ -117,8 +117,7 @@ class WordTokenizer:
             raise ArtifactError(f"{path} is not a tokenizer: {error}") from error
         if rust.pre_tokenizer is None or not isinstance(rust.model, models.WordLevel):
             raise ArtifactError(f"{path} is not a tokenizer for tagging")
-        beside = lexicons.beside(path)
-        return cls(rust, Lexicon.load(beside) if beside.exists() else None)
+        return cls(rust, Lexicon.beside(path))
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json`, and the lexicon beside it if there is one."""

@@ -53,8 +53,9 @@ class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     min_frequency: int = 2
     """A character or piece seen less often is unknown."""
     unit: Literal["subword", "character", "word"] | None = None
-    """What is one token (`models.text.vocabulary`); None: sub-words. Tagging: what carries a tag,
-    characters or words; None: characters in Chinese, words in English."""
+    """What is one token (`models.text.vocabulary`); None: sub-words, or words where the encoder has
+    features. Tagging: what carries a tag, characters or words; None: characters in Chinese, words
+    in English."""
     lexicon_count: int = 0
     """A word of the lexicon that was counted less often is left out."""
 

@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog import EncoderConfig, TokenEncoderConfig
+from models.catalog import EncoderConfig, features_of
 from models.text.features import FeatureConfig, columns
 from models.text.tokenizer import Ids, Tokenizer
+from models.text.units import Spelt
 from models.text.words import WordTokenizer
 from models.training.data import lines
 from schemas.errors import DataError
@@ -57,7 +58,7 @@ def start(
     texts: Iterator[str],
 ) -> None:
     """Put the first vectors into the embeddings of `network`, a classifier or a tagger."""
-    features = encoder.features if isinstance(encoder, TokenEncoderConfig) else FeatureConfig()
+    features = features_of(encoder)
     tokens = np.zeros((tokenizer.size, 2 * _CONTEXTS), dtype=np.float32)
     pairs = np.zeros((features.buckets, 2 * _CONTEXTS), dtype=np.float32)
     encoded = [_encode(text, tokenizer, features) for text in texts]
@@ -76,7 +77,7 @@ def start(
 def _encode(text: str, tokenizer: Tokenizer | WordTokenizer, features: FeatureConfig) -> Ids:
     """Return int32 [tokens, columns], the id first."""
     if isinstance(tokenizer, Tokenizer):
-        return tokenizer.encode([text])[0][:, None]
+        return Spelt(tokenizer, features).encode([text])[0]
     return columns([word.form for word in tokenizer.split(text)], tokenizer, features)
 
 

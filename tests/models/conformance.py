@@ -18,6 +18,7 @@ import tensorflow as tf
 from msgspec import UNSET
 
 from models import artifact, catalog
+from models.encoders.bag import BagConfig
 from models.encoders.dialogue import DialogueConfig
 from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
@@ -60,6 +61,13 @@ ENCODERS: dict[str, catalog.EncoderConfig] = {
     },
     "transformer": TransformerConfig(
         embedding=16, layers=1, heads=2, feed_forward=24, dropout=0.0, features=_FEATURES
+    ),
+    "bag": BagConfig(
+        embedding=12,
+        ngrams=(2,),
+        ngram_embedding=6,
+        dropout=0.0,
+        features=FeatureConfig(characters=(3,), suffixes=(2,), buckets=64, embedding=6),
     ),
     "dialogue": DialogueConfig(
         turns=3, embedding=12, heads=2, feed_forward=16, memory=12, dropout=0.0

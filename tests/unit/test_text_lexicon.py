@@ -8,6 +8,8 @@ import pytest
 
 from models.text.features import FeatureConfig, columns
 from models.text.lexicon import Lexicon, Match
+from models.text.tokenizer import Tokenizer
+from models.text.units import Spelt
 from models.text.words import WordTokenizer
 from schemas.errors import ArtifactError, DataError
 
@@ -85,3 +87,17 @@ def test_a_damaged_one_is_no_part_of_a_version(tmp_path: Path) -> None:
     (tmp_path / "lexicon.gz").write_bytes((tmp_path / "lexicon.gz").read_bytes()[:-9])
     with pytest.raises(ArtifactError):
         Lexicon.load(tmp_path / "lexicon.gz")
+
+
+def test_a_tokenizer_of_texts_brings_it_along(tmp_path: Path) -> None:
+    config = FeatureConfig(kinds=True, lexicon=2, buckets=512)
+    lexicon = Lexicon({"good": "+", "newyork": "ns"})
+    Tokenizer.fit(["a good day"], 10, 1, "word", lexicon=lexicon).save(tmp_path / "tokenizer.json")
+
+    (rows,) = Spelt(Tokenizer.load(tmp_path / "tokenizer.json"), config).encode(["Good New York !"])
+
+    assert rows.shape == (4, 1 + config.hashed)
+    good, new, york, mark = rows[:, 1:].tolist()
+    assert good[0] != mark[0] == new[0], "only what is a word by itself has a kind"
+    assert good[1:] == mark[1:]
+    assert (new[1], york[3]) != (mark[1], mark[3])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from models import catalog
 from models.text import words
 from models.text.cleaning import NOTHING
 from models.text.lexicon import Lexicon
@@ -9,24 +10,30 @@ from models.text.tokenizer import Tokenizer
 from models.text.vocabulary import Unit
 from models.text.words import WordTokenizer
 from models.training.config import Config
-from models.training.courses.course import Sources, features_of
+from models.training.courses.course import Sources
 from schemas.errors import SettingsError
 
 
 def tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> Tokenizer:
     """Return the parent's tokenizer, or one learnt from the training texts.
 
-    Raises SettingsError where the recipe's `[parsing]` is wrong.
+    Raises SettingsError where the recipe's `[parsing]` or unit is wrong.
     """
-    if sources.lexicon is not None:
-        raise SettingsError("--lexicon serves tagging: this head's tokens look no words up")
     if sources.tokenizer is not None:
         return Tokenizer.load(sources.tokenizer)
     wanted = config.tokenizer
-    unit: Unit = wanted.unit or "subword"
+    hashed = catalog.features_of(config.encoder).hashed
+    if hashed and wanted.unit == "subword":
+        raise SettingsError(
+            '[encoder.features] are of words or characters: set [tokenizer] unit = "word"'
+        )
+    unit: Unit = wanted.unit or ("word" if hashed else "subword")
     if unit == "word" and sources.lang == "zh":
         unit = "chinese word"
-    return Tokenizer.fit(texts, wanted.vocabulary, wanted.min_frequency, unit, config.parsing)
+    lexicon = _lexicon(sources, config)
+    return Tokenizer.fit(
+        texts, wanted.vocabulary, wanted.min_frequency, unit, config.parsing, lexicon
+    )
 
 
 def word_tokenizer_for(
@@ -70,10 +77,10 @@ def _lexicon(sources: Sources, config: Config) -> Lexicon:
         SettingsError: there is one and nothing looks it up, or the other way round.
         DataError: it cannot be read.
     """
-    if (sources.lexicon is not None) != bool(features_of(config).lexicon):
+    if (sources.lexicon is not None) != catalog.features_of(config.encoder).looks_up:
         raise SettingsError(
-            "--lexicon FILE and `lexicon` in the recipe's [encoder.features] go together: "
-            "give both or neither"
+            "--lexicon FILE and `lexicon` or `kinds` in the recipe's [encoder.features] go "
+            "together: give both or neither"
         )
     if sources.lexicon is None:
         return Lexicon({})

@@ -1,0 +1,35 @@
+"""Bags of hashed n-grams of tokens (Joulin et al. 2016, fastText): which tokens stand in a row.
+
+The n ids of an n-gram are hashed into a bucket, the bucket has a vector, and a text has the mean of
+them. An n-gram that reaches over the end of the text takes padding for what is missing there.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+_MULTIPLIER = 31_337  # times the largest id it stays below 2**31
+_MODULUS = 65_521
+
+
+def bag(ids: Any, n: int, *, buckets: int, size: int, dropout: float) -> Any:
+    """Build the mean vector [batch, size] of the n-grams of ids int32 [batch, length], 0 padding.
+
+    `dropout` is the share of whole n-grams dropped in training.
+    """
+    table = keras.layers.Embedding(buckets, size, name=f"ngram_{n}")
+    vectors = table(ops.mod(_hashed(ids, n), buckets))
+    real = ops.cast(ops.expand_dims(ops.not_equal(ids, 0), -1), vectors.dtype)
+    kept = keras.layers.Dropout(dropout, name=f"ngram_{n}_dropout")(real)
+    return ops.sum(vectors * kept, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
+
+
+def _hashed(ids: Any, n: int) -> Any:
+    """Return a number for the n-gram that begins at each token [batch, length]."""
+    padded = ops.pad(ids, ((0, 0), (0, n - 1)))
+    hashed = ids
+    for offset in range(1, n):
+        following = padded[:, offset : offset - n + 1 or None]
+        hashed = ops.mod(hashed * _MULTIPLIER + following, _MODULUS)
+    return hashed
