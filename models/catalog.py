@@ -40,6 +40,9 @@ HeadConfig = PlainHeadConfig | joint.JointConfig | summarization.SummarizationCo
 
 Kind = TypeVar("Kind")
 
+_SMALLEST = 2
+"""Vocabulary of padding and unknown alone."""
+
 _OF_TEXTS: Mapping[type, Callable[..., Any]] = {
     textcnn.TextCNNConfig: textcnn.encode,
     bag.BagConfig: bag.encode,
@@ -99,14 +102,15 @@ def restore(architecture: Architecture, weights: Path) -> Any:
     return network
 
 
-def encoder_layers(architecture: Architecture) -> list[str]:
-    """Return the names of the encoder's layers, from the input on, whatever the head."""
-    encoder = architecture.encoder
+def encoder_layers(encoder: EncoderConfig) -> dict[str, Any]:
+    """Return the layers of an encoder that have weights, by name, from the input on.
+
+    The names are the same whatever the vocabulary, the head and what the head reads beside.
+    """
     encode = _OF_TOKENS.get(type(encoder)) or _OF_TEXTS[type(encoder)]
-    hashed = encoder.features.hashed if isinstance(encoder, TokenEncoderConfig) else 0
-    ids = keras.Input((None, 1 + hashed) if hashed else (None,), dtype="int32")
-    bare = keras.Model(ids, encode(ids, architecture.vocabulary, encoder))
-    return [layer.name for layer in bare.layers]
+    ids = keras.Input((None, *_columns(encoder)), dtype="int32")
+    bare = keras.Model(ids, encode(ids, _SMALLEST, encoder))
+    return {layer.name: layer for layer in bare.layers if layer.weights}
 
 
 def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:
@@ -138,7 +142,7 @@ def _classifier(architecture: Architecture) -> Any:
 
 
 def _columns(encoder: EncoderConfig) -> tuple[int, ...]:
-    """Return the last axis of a classifier's ids, if it needs one."""
+    """Return the last axis of a text's ids, if the encoder needs one."""
     if isinstance(encoder, dialogue.DialogueConfig):
         return (turns.COLUMNS,)
     hashed = encoder.features.hashed

@@ -100,11 +100,13 @@ class DistilConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class TransferConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a training learns that starts from another version's encoder."""
 
-    learn: Literal["all", "head", "gradual"] = "all"
-    """`head`: the encoder stays as it is; `gradual`: one more group of layers each epoch, from the
-    head down."""
+    freeze: tuple[str, ...] = ()
+    """Parts of the encoder that stay as they are: `embeddings`, `layer_0`, `layer_1` and so on, or
+    `encoder` for all."""
+    gradual: bool = False
+    """In the first epoch the head learns alone, and one part more each epoch, from the top down."""
     factor: Annotated[float, msgspec.Meta(ge=1)] = 1.0
-    """Each group of layers learns at the rate of the one above divided by this."""
+    """Each part learns at the rate of the one above divided by this."""
 
 
 class TaskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

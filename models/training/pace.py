@@ -1,16 +1,17 @@
-"""How fast each layer learns when an encoder comes from another version (Howard & Ruder 2018).
+"""How fast each part learns when an encoder comes from another version (Howard & Ruder 2018).
 
-The layers stand in groups, from the head down to the embeddings. Three ways, and they combine:
+The parts are the head, the encoder's layers from the last to the first, and the embeddings. Three
+ways, and they combine:
 
-    frozen            the head learns, the encoder stays as the parent left it, bit by bit
-    gradual           in the first epoch the head alone learns, and one more group each epoch
-    discriminative    each group learns at the rate of the one above it, divided by a factor
+    freeze     these parts of the encoder stay as the parent left them, bit by bit
+    gradual    in the first epoch the head alone learns, and one more part each epoch
+    factor     each part learns at the rate of the one above it, divided by this
 
-A rate belongs to a group and an epoch alone, so a resumed training goes on as it would have.
+A rate belongs to a part and an epoch alone, so a resumed training goes on as it would have.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,48 +20,50 @@ import tensorflow as tf
 from models import catalog
 from models.training.config import Config, FitConfig, TransferConfig
 
+EMBEDDINGS, HEAD, ENCODER = "embeddings", "head", "encoder"
 _BLOCK = re.compile(r"(?:layer|cell)_(\d+)")
 
 
 class Pace:
     """The rates of a network's variables, each a factor of the training's learning rate."""
 
-    def __init__(self, groups: Sequence[Sequence[Any]], config: TransferConfig) -> None:
-        """Take `groups` of layers from the head down; a frozen group is made untrainable."""
+    def __init__(self, parts: Mapping[str, Sequence[Any]], config: TransferConfig) -> None:
+        """Take the layers of each part, the head first; those of frozen parts are set so."""
         self._config = config
-        self._rates = [tf.Variable(1.0, trainable=False) for _ in groups]
-        if config.learn == "head":
-            for layer in (layer for group in groups[1:] for layer in group):
-                layer.trainable = False
-        self._group = {
+        self._rates = [tf.Variable(1.0, trainable=False) for _ in parts]
+        self._part = {
             variable.path: number
-            for number, group in enumerate(groups)
-            for layer in group
+            for number, layers in enumerate(parts.values())
+            for layer in layers
             for variable in layer.variables
         }
+        for name, layers in parts.items():
+            if name in config.freeze or (ENCODER in config.freeze and name != HEAD):
+                for layer in layers:
+                    layer.trainable = False
         self.begin(0)
 
     def begin(self, epoch: int) -> None:
         """Set the rates of an epoch, counted from 0."""
-        for group, rate in enumerate(self._rates):
-            rate.assign(self.rate(group, epoch))
+        for part, rate in enumerate(self._rates):
+            rate.assign(self.rate(part, epoch))
 
-    def rate(self, group: int, epoch: int) -> float:
-        """Return the factor of a group, counted from the head, in an epoch, counted from 0."""
-        if self._config.learn == "gradual" and group > epoch:
+    def rate(self, part: int, epoch: int) -> float:
+        """Return the factor of a part, counted from the head, in an epoch, counted from 0."""
+        if self._config.gradual and part > epoch:
             return 0.0
-        return float(self._config.factor**-group)
+        return float(self._config.factor**-part)
 
     def of(self, variables: Sequence[Any]) -> list[Any]:
         """Return the rate of each variable, a scalar that `begin` changes."""
-        return [self._rates[self._group[variable.path]] for variable in variables]
+        return [self._rates[self._part[variable.path]] for variable in variables]
 
 
-def pace_of(network: Any, architecture: catalog.Architecture, config: Config) -> Pace | None:
+def pace_of(network: Any, config: Config) -> Pace | None:
     """Return the pace that a recipe wants; None where everything learns alike."""
     if config.transfer == TransferConfig():
         return None
-    return Pace(groups_of(network, architecture), config.transfer)
+    return Pace(parts_of(network, config.encoder), config.transfer)
 
 
 class PacedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras ships no types
@@ -80,24 +83,33 @@ class PacedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras ships no 
         super().update_step(gradient, variable, rate)
 
 
-def groups_of(network: Any, architecture: catalog.Architecture) -> list[list[Any]]:
-    """Return the layers that have weights in groups: the head, the encoder's blocks from the last
-    to the first, its embeddings.
+def parts_of(network: Any, encoder: catalog.EncoderConfig) -> dict[str, list[Any]]:
+    """Return the layers that have weights, by part: the head, then as `names` has them."""
+    part = _parts(encoder)
+    parts: dict[str, list[Any]] = {name: [] for name in (HEAD, *names(encoder))}
+    for layer in network.layers:
+        if layer.weights:
+            parts[part.get(layer.name, HEAD)].append(layer)
+    return parts
 
-    What stands before the first block belongs to the embeddings, what follows the last to it. An
-    encoder without numbered blocks is one.
+
+def names(encoder: catalog.EncoderConfig) -> list[str]:
+    """Return the names of the encoder's parts, the last layer first, the embeddings last."""
+    return list(dict.fromkeys(_parts(encoder).values()))[::-1]
+
+
+def _parts(encoder: catalog.EncoderConfig) -> dict[str, str]:
+    """Return the part of each layer of an encoder.
+
+    What stands before the first numbered layer belongs to the embeddings, what follows a numbered
+    one to it. An encoder without numbered layers has one, `layer_0`.
     """
-    encoder = catalog.encoder_layers(architecture)
-    layers = {layer.name: layer for layer in network.layers if layer.weights}
-    inside = [name for name in encoder if name in layers]
-    blocks = {name: int(found[1]) for name in inside if (found := _BLOCK.match(name))}
-    first, last = min(blocks.values(), default=0), max(blocks.values(), default=0)
-    numbers: dict[str, int] = {}
-    for place, name in enumerate(inside):
-        below = any(later in blocks for later in inside[place:])
-        embedding = isinstance(layers[name], keras.layers.Embedding)
-        lowest = embedding or (below and name not in blocks)
-        numbers[name] = first - 1 if lowest else blocks.get(name, last)
-    head = [layer for name, layer in layers.items() if name not in numbers]
-    wanted = sorted(set(numbers.values()), reverse=True)
-    return [head, *([layers[name] for name in inside if numbers[name] == at] for at in wanted)]
+    layers = catalog.encoder_layers(encoder)
+    numbered = [name for name in layers if _BLOCK.match(name)]
+    parts: dict[str, str] = {}
+    part = EMBEDDINGS if numbered else "layer_0"
+    for name, layer in layers.items():
+        if block := _BLOCK.match(name):
+            part = f"layer_{block[1]}"
+        parts[name] = EMBEDDINGS if isinstance(layer, keras.layers.Embedding) else part
+    return parts

@@ -85,7 +85,7 @@ def train(request: Request, observer: Observer) -> Manifest:
     network, parent = make(config.fit.seed)
     learner = _computing_in(config.fit.precision, network, architecture)
     rows = batches.rows(course.train, config.fit.batch_size)
-    pace = pace_of(learner, architecture, config)
+    pace = pace_of(learner, config)
     trainer = Trainer(learner, objective, config.fit, rows, pace)
     progress = trainer.run(course.train, course.dev, folder, observer)
     network.set_weights(learner.get_weights())

@@ -11,17 +11,25 @@ from typing import Any
 
 from models import artifact, catalog
 from models.catalog import Architecture
+from models.training import pace
 from models.training.config import Config, TransferConfig
 from schemas.errors import DataError, SettingsError
 
 
 def check(config: Config, parent: Path | None) -> None:
     """Raise SettingsError where the recipe's `[transfer]` has nothing to work on."""
-    if config.transfer != TransferConfig():
-        if parent is None:
-            raise SettingsError("[transfer] in the recipe needs --init-from: give a parent")
-        if config.distil.teachers:
-            raise SettingsError("the recipe has [transfer] and [distil]: choose one")
+    if config.transfer == TransferConfig():
+        return
+    if parent is None:
+        raise SettingsError("[transfer] in the recipe needs --init-from: give a parent")
+    if config.distil.teachers:
+        raise SettingsError("the recipe has [transfer] and [distil]: choose one")
+    known = [pace.ENCODER, *pace.names(config.encoder)]
+    for name in config.transfer.freeze:
+        if name not in known:
+            raise SettingsError(
+                f"[transfer] freeze: there is no part {name!r}: choose among {', '.join(known)}"
+            )
 
 
 def start(network: Any, architecture: Architecture, parent: Path | None) -> str | None:
@@ -36,8 +44,8 @@ def start(network: Any, architecture: Architecture, parent: Path | None) -> str 
     if theirs.encoder != architecture.encoder:
         raise DataError(f"{parent} has another encoder than the recipe: they must be the same")
     source = catalog.restore(theirs, parent / artifact.WEIGHTS)
-    names = {layer.name for layer in network.layers if layer.weights}
-    for name in catalog.encoder_layers(architecture):
+    names = {layer.name for layer in network.layers}
+    for name in catalog.encoder_layers(architecture.encoder):
         if name in names:
             _copy(source, network, name, parent)
     return artifact.digest(manifest)
