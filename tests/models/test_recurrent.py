@@ -1,4 +1,6 @@
-"""Recurrent encoders: padding, direction, and the GRU against its formula."""
+"""Recurrent encoders: padding, direction, and the cells against their formulas."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +13,8 @@ from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
 from models.text.features import FeatureConfig
 from schemas.errors import ArtifactError
+
+Array = NDArray[np.float32]
 
 FEATURES = FeatureConfig(pairs=True, buckets=32, embedding=4)
 
@@ -60,19 +64,53 @@ def test_only_both_directions_see_what_comes(bidirectional: bool, sees: bool) ->
     assert changed == sees
 
 
-def test_a_gru_follows_its_formula() -> None:
-    network = _network(_config("gru", False, layers=1), tagging=True)
-    ids = _ids(2, 5, 1)
-    table = network.get_layer("tokens").get_weights()[0]
-    kernel, recurrent, (bias, recurrent_bias) = network.get_layer("cell_0").get_weights()
-    weight, offset = network.get_layer("emissions").get_weights()
-    state = np.zeros((2, 5))
-    for at in range(5):
-        given = np.split(table[ids[:, at, 0]] @ kernel + bias, 3, axis=1)
-        past = np.split(state @ recurrent + recurrent_bias, 3, axis=1)
-        update, reset = (1 / (1 + np.exp(-(given[n] + past[n]))) for n in (0, 1))
-        state = update * state + (1 - update) * np.tanh(given[2] + reset * past[2])
-        np.testing.assert_allclose(network(ids)[:, at], state @ weight + offset, atol=1e-4)
+def _sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def _rnn(x: Array, state: Array, weights: list[Array]) -> Array:
+    kernel, recurrent, bias = weights
+    return np.tanh(x @ kernel + state @ recurrent + bias)
+
+
+def _gru(x: Array, state: Array, weights: list[Array]) -> Array:
+    kernel, recurrent, (bias, recurrent_bias) = weights
+    given = np.split(x @ kernel + bias, 3, axis=1)
+    past = np.split(state @ recurrent + recurrent_bias, 3, axis=1)
+    update, reset = (_sigmoid(given[n] + past[n]) for n in (0, 1))
+    return update * state + (1 - update) * np.tanh(given[2] + reset * past[2])
+
+
+def _lstm(x: Array, both: Array, weights: list[Array]) -> Array:
+    """`both` is the state beside the cell."""
+    kernel, recurrent, bias = weights
+    state, cell = np.split(both, 2, axis=1)
+    gates = np.split(x @ kernel + state @ recurrent + bias, 4, axis=1)
+    let_in, forget, let_out = (_sigmoid(gates[n]) for n in (0, 1, 3))
+    cell = forget * cell + let_in * np.tanh(gates[2])
+    return np.concatenate([let_out * np.tanh(cell), cell], axis=1)
+
+
+@pytest.mark.parametrize(("cell", "step"), [("rnn", _rnn), ("gru", _gru), ("lstm", _lstm)])
+def test_a_cell_follows_its_formula(cell: str, step: Any) -> None:
+    network, ids = _network(_config(cell, True, layers=1), tagging=True), _ids(2, 5, 1)
+    vectors = network.get_layer("tokens").get_weights()[0][ids[..., 0]]
+    weights = network.get_layer("layer_0").get_weights()
+    ahead, back = weights[: len(weights) // 2], weights[len(weights) // 2 :]
+    reads = _states(step, vectors, ahead), _states(step, vectors[:, ::-1], back)[:, ::-1]
+    kernel, bias = network.get_layer("emissions").get_weights()
+    expected = np.concatenate(reads, axis=-1) @ kernel + bias
+    np.testing.assert_allclose(network(ids), expected, atol=1e-4)
+
+
+def _states(step: Any, vectors: Array, weights: list[Array]) -> Array:
+    """Return the states after each vector."""
+    state = np.zeros((len(vectors), 10 if step is _lstm else 5), np.float32)
+    states = []
+    for x in vectors.transpose(1, 0, 2):
+        state = step(x, state, weights)
+        states.append(state[:, :5])
+    return np.stack(states, axis=1)
 
 
 def test_an_encoder_of_whole_texts_cannot_tag() -> None:
