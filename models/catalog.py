@@ -8,6 +8,7 @@ The one place that knows which encoders and heads exist. A network is a function
     tagger       [batch, length, columns] to emissions [batch, length, classes]
     summariser   the same and a last column of copyable words to a memory [batch, length, width]
     extractor    a tagger's input and the columns of its sentences to logits [batch, sentences]
+    recoverer    a tagger's input and a last column of what is asked to [batch, length, embedding]
     joint        a tagger's input to a list of logits and emissions, one a branch
 
 To add an encoder: write a module with a tagged configuration, a function `encode` and, where it
@@ -22,7 +23,7 @@ import keras
 import msgspec
 
 from models.encoders import bag, dialogue, recurrent, textcnn, transformer
-from models.heads import classification, extraction, joint, summarization, tagging
+from models.heads import classification, extraction, joint, masked, summarization, tagging
 from models.layers.embedding import mask_of
 from models.text import turns
 from models.text.documents import COLUMNS
@@ -36,7 +37,9 @@ PlainHeadConfig = (
     classification.ClassificationConfig | tagging.TaggingConfig | extraction.ExtractionConfig
 )
 """Heads that a recipe names; those of a joint network come from its tasks."""
-HeadConfig = PlainHeadConfig | joint.JointConfig | summarization.SummarizationConfig
+HeadConfig = (
+    PlainHeadConfig | joint.JointConfig | summarization.SummarizationConfig | masked.MaskedConfig
+)
 
 Kind = TypeVar("Kind")
 
@@ -100,6 +103,20 @@ def restore(architecture: Architecture, weights: Path) -> Any:
     except (ValueError, KeyError, OSError) as error:
         raise ArtifactError(f"{weights}: the weights do not fit the architecture") from error
     return network
+
+
+def twin(network: Any, architecture: Architecture, dtype: str) -> Any:
+    """Return a network with the same weights in another `dtype`."""
+    other = build(architecture, dtype=dtype)
+    other.set_weights(network.get_weights())
+    return other
+
+
+def computing_in(precision: str, network: Any, architecture: Architecture) -> Any:
+    """Return a network of the same float32 weights that computes in `precision`."""
+    if precision == "float32":
+        return network
+    return twin(network, architecture, f"mixed_{precision}")
 
 
 def encoder_layers(encoder: EncoderConfig) -> dict[str, Any]:
@@ -183,10 +200,19 @@ def _extractor(architecture: Architecture) -> Any:
     return keras.Model(ids, logits, name="extractor")
 
 
+def _recoverer(architecture: Architecture) -> Any:
+    encoder = of_tokens(architecture.encoder)
+    ids = keras.Input((None, 1 + encoder.features.hashed + 1), dtype="int32", name="ids")
+    features = _OF_TOKENS[type(encoder)](ids[..., :-1], architecture.vocabulary, encoder)
+    vectors = masked.recover(features, architecture.vocabulary, encoder.embedding)
+    return keras.Model(ids, vectors, name="recoverer")
+
+
 _NETWORKS: Mapping[type, Callable[[Architecture], Any]] = {
     classification.ClassificationConfig: _classifier,
     tagging.TaggingConfig: _tagger,
     joint.JointConfig: _joint,
     summarization.SummarizationConfig: _summarizer,
     extraction.ExtractionConfig: _extractor,
+    masked.MaskedConfig: _recoverer,
 }

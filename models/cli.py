@@ -1,4 +1,4 @@
-"""`textmill train` and `textmill evaluate`.
+"""`textmill train`, `textmill pretrain` and `textmill evaluate`.
 
 The commands check what they were given, then hand over to `models.training`. TensorFlow is imported
 inside them, so that `--help` and completion answer at once.
@@ -9,10 +9,9 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.quiet import import_tensorflow
+from models.screen import Screen
 from schemas.errors import SettingsError
 from schemas.model_version import LANGUAGES, Language
 from schemas.task import Task
@@ -101,8 +100,54 @@ def train(
         out=out,
         resume=resume,
     )
-    with _Screen() as screen:
+    with Screen() as screen:
         manifest = run.train(request, screen)
+    typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
+
+
+@app.command()
+def pretrain(
+    lang: Annotated[str, typer.Option(help="Language of the texts: zh or en.")],
+    raw: Annotated[
+        list[Path], typer.Option(help="Unlabelled texts, JSON lines (.gz); repeatable.")
+    ],
+    out: Annotated[Path, typer.Option(help="Version directory to write; must not exist.")],
+    name: Annotated[str, typer.Option(help="Name of the encoder.")] = "encoder",
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Dictionary for `[encoder.features]` (.gz).")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Recipe, TOML, with the encoder of the trainings to follow."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+) -> None:
+    """Teach an encoder of tokens a language by masked tokens, for `train --init-from`.
+
+    Example: textmill pretrain --lang en --raw texts.jsonl.gz --out encoder-en
+    """
+    import_tensorflow()
+    import tensorflow as tf
+
+    from models.training import config as recipes
+    from models.training import pretrain as pretraining
+
+    tf.config.experimental.enable_op_determinism()
+    recipe = pretraining.DEFAULT if config is None else recipes.read(config)
+    request = pretraining.Request(
+        name=_name(name),
+        lang=_language(lang),
+        raw=tuple(raw),
+        lexicon=lexicon,
+        config=recipes.seeded(recipe, seed),
+        out=out,
+        resume=resume,
+    )
+    with Screen() as screen:
+        manifest = pretraining.pretrain(request, screen)
     typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
 
 
@@ -135,31 +180,6 @@ def evaluate(
         return
     for key, value in result.items():
         typer.echo(f"{key:16} {value:.4f}" if isinstance(value, float) else f"{key:16} {value}")
-
-
-class _Screen:
-    """Shows a training on the terminal (standard error): a bar, and a line a report."""
-
-    def __init__(self) -> None:
-        columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._task = self._bar.add_task("steps", total=None)
-
-    def __enter__(self) -> "_Screen":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def step(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)
-
-    def report(self, row: dict[str, float]) -> None:
-        values = (f"{key} {row[key]:.4g}" for key in row)
-        self._bar.console.print(
-            ("dev  " if "epoch" in row else "train  ") + "  ".join(values), soft_wrap=True
-        )
 
 
 def _name(name: str) -> str:

@@ -84,6 +84,11 @@ class LiveModel:
         """
         directory = Path(directory)
         manifest = artifact.verify(directory)
+        if manifest.task is None:
+            raise ArtifactError(
+                f"{directory} is a pre-trained encoder and answers no task: train a model from it "
+                "with `textmill train --init-from`"
+            )
         architecture = catalog.read(manifest.architecture)
         tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
         if architecture.vocabulary != tokenizer.size or not _fit(manifest, architecture):

@@ -62,7 +62,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Digest of the version this one was derived from; None when trained from nothing."""
     data: tuple[TrainingData, ...] = ()
     metrics: dict[str, float] = {}
-    """Scores, prefixed by the split: `dev_accuracy`, `test_macro_f1`; from 0 to 1."""
+    """Scores, prefixed by the split: `dev_accuracy`, `test_macro_f1`; from 0 to 1, but for
+    `dev_perplexity`, of a pre-trained encoder."""
     samples: tuple[Sample, ...] = ()
     warm_up: tuple[str, ...] = ()
     created_at: str = ""

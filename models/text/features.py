@@ -60,6 +60,13 @@ class FeatureConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return own + len(Match._fields) * bool(self.lexicon) + 2 * self.pairs
 
     @property
+    def reach(self) -> tuple[int, ...]:
+        """How far from its unit each column looks: 0 where it tells of the unit alone."""
+        lexicon = (self.lexicon - 1,) * len(Match._fields) if self.lexicon else ()
+        around = lexicon + (1, 1) * self.pairs
+        return (0,) * (self.hashed - len(around)) + around
+
+    @property
     def spread(self) -> int:
         """Number of columns for n-grams of characters, which are the first of all."""
         return sum(max(0, _LETTERS + 3 - length) for length in self.characters)

@@ -5,7 +5,7 @@ texts meet is drawn anew every epoch from the generator that is passed in. Lengt
 a multiple of eight so that the number of shapes stays small.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,8 @@ class Encoded(NamedTuple):
     None: all one."""
     passes: tuple[float, ...] = (1.0,)
     """How often an epoch shows the texts of each group; of a part, another is drawn each time."""
+    noise: "Callable[[Batch, np.random.Generator], Batch] | None" = None
+    """What is done to each batch before it is learnt; None: tokens are hidden by the recipe."""
 
 
 class Batch(NamedTuple):
@@ -53,7 +55,10 @@ def epoch(data: Encoded, config: FitConfig, number: int, start: int = 0) -> Iter
     for at, indices in enumerate(groups[start:], start):
         batch = take(data, indices)
         random = np.random.default_rng((config.seed, number, at))
-        yield batch._replace(ids=hide(batch.ids, config.hide_tokens, random))
+        if data.noise is not None:
+            yield data.noise(batch, random)
+        else:
+            yield batch._replace(ids=hide(batch.ids, config.hide_tokens, random))
 
 
 def shuffled(data: Encoded, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:

@@ -21,7 +21,7 @@ def render(manifest: Manifest, config: Config) -> str:
         f"# {manifest.name}\n\n{_summary(manifest)}",
         f"## Training data\n\n{_data(manifest, corpora)}",
         f"## Scores\n\n{_scores(manifest.metrics)}",
-        f"## How it was made\n\n{_recipe(config)}",
+        f"## How it was made\n\n{_recipe(manifest, config)}",
     ]
     if cautions := [one.caution for one in corpora if one.caution]:
         sections.insert(1, "## Caution\n\n" + "\n\n".join(cautions))
@@ -32,7 +32,7 @@ def _summary(manifest: Manifest) -> str:
     encoder = manifest.architecture["encoder"]
     kind = encoder["type"] if isinstance(encoder, dict) else "?"
     labels = "".join(_labels(task, some) for task, some in manifest.tasks.items() if some)
-    tasks = ", ".join(manifest.tasks)
+    tasks = ", ".join(manifest.tasks) or "none, an encoder to start other trainings from"
     return (
         f"Task: {tasks}. Language: {', '.join(manifest.languages)}. "
         f"Network: {kind}. Longest input: {manifest.max_length} tokens; "
@@ -63,14 +63,20 @@ def _data(manifest: Manifest, corpora: Sequence[DataConfig]) -> str:
 
 
 def _scores(metrics: Mapping[str, float]) -> str:
-    rows = [f"| {name} | {100 * value:.1f} % |" for name, value in sorted(metrics.items())]
+    shown = {
+        name: f"{value:.2f}" if name.endswith("perplexity") else f"{100 * value:.1f} %"
+        for name, value in sorted(metrics.items())
+    }
+    rows = [f"| {name} | {value} |" for name, value in shown.items()]
     return "\n".join(["| score | value |", "|---|---|", *rows])
 
 
-def _recipe(config: Config) -> str:
+def _recipe(manifest: Manifest, config: Config) -> str:
     fit = config.fit
+    command = "pretrain" if manifest.task is None else "train"
+    tested = "" if manifest.task is None else ", and the test texts were scored once, after that"
     return (
-        f"`textmill train`, seed {fit.seed}, at most {fit.epochs} epochs of batches of "
-        f"{fit.batch_size}; the epoch with the best dev score was kept, and the test texts were "
-        f"scored once, after that. Weights are stored as {config.storage}."
+        f"`textmill {command}`, seed {fit.seed}, at most {fit.epochs} epochs of batches of "
+        f"{fit.batch_size}; the epoch with the best dev score was kept{tested}. Weights are stored "
+        f"as {config.storage}."
     )

@@ -61,7 +61,7 @@ def start(
     features = features_of(encoder)
     tokens = np.zeros((tokenizer.size, 2 * _CONTEXTS), dtype=np.float32)
     pairs = np.zeros((features.buckets, 2 * _CONTEXTS), dtype=np.float32)
-    encoded = [_encode(text, tokenizer, features) for text in texts]
+    encoded = [encode(text, tokenizer, features) for text in texts]
     company = _company([ids[:, 0] for ids in encoded], tokenizer.size)
     for ids in encoded:
         known = company[ids[:, 0]]
@@ -74,7 +74,7 @@ def start(
         network.get_layer("features").set_weights([_squeeze(pairs, features.embedding)])
 
 
-def _encode(text: str, tokenizer: Tokenizer | WordTokenizer, features: FeatureConfig) -> Ids:
+def encode(text: str, tokenizer: Tokenizer | WordTokenizer, features: FeatureConfig) -> Ids:
     """Return int32 [tokens, columns], the id first."""
     if isinstance(tokenizer, Tokenizer):
         return Spelt(tokenizer, features).encode([text])[0]

@@ -18,7 +18,6 @@ from models import artifact, catalog
 from models.live_model import LiveModel
 from models.training import (
     batches,
-    card,
     confusion,
     courses,
     curves,
@@ -27,6 +26,7 @@ from models.training import (
     transfer,
     word_vectors,
     workspace,
+    written,
 )
 from models.training.checkpoint import Progress
 from models.training.config import Config
@@ -83,7 +83,7 @@ def train(request: Request, observer: Observer) -> Manifest:
     make = partial(_network, request, course, architecture, observer)
     objective = distil.taught(course, config, make, folder, observer)
     network, parent = make(config.fit.seed)
-    learner = _computing_in(config.fit.precision, network, architecture)
+    learner = catalog.computing_in(config.fit.precision, network, architecture)
     rows = batches.rows(course.train, config.fit.batch_size)
     pace = pace_of(learner, config)
     trainer = Trainer(learner, objective, config.fit, rows, pace)
@@ -94,7 +94,7 @@ def train(request: Request, observer: Observer) -> Manifest:
     manifest = _manifest(request, architecture, course)
     manifest = msgspec.structs.replace(manifest, parent=parent)
     manifest = _finish(request, manifest, course, network)
-    return _write(request, manifest, course, network, folder)
+    return written.write(request.out, manifest, config, course.tokenizer, network, folder)
 
 
 def _draw(course: Course, trainer: Trainer, progress: Progress, folder: Path) -> None:
@@ -102,15 +102,6 @@ def _draw(course: Course, trainer: Trainer, progress: Progress, folder: Path) ->
     if isinstance(course.objective, Labels | Tags):
         table = confusion.of(course.objective, trainer.decide(course.dev), course.labels)
         confusion.draw(table, folder / workspace.CONFUSION)
-
-
-def _computing_in(precision: str, network: Any, architecture: catalog.Architecture) -> Any:
-    """Return a network of the same weights that computes in `precision`."""
-    if precision == "float32":
-        return network
-    twin = catalog.build(architecture, dtype=f"mixed_{precision}")
-    twin.set_weights(network.get_weights())
-    return twin
 
 
 def _network(
@@ -184,8 +175,7 @@ def _manifest(request: Request, architecture: catalog.Architecture, course: Cour
 
 def _finish(request: Request, manifest: Manifest, course: Course, network: Any) -> Manifest:
     """Round the weights to what is stored, then add scores, samples and warm-up texts."""
-    stored = request.config.storage
-    network.set_weights([one.astype(stored).astype(one.dtype) for one in network.get_weights()])
+    written.rounded(network, request.config)
     model = LiveModel(manifest, course.tokenizer, network)
     metrics = _prefixed("dev", course.dev_scores(model))
     if request.test:
@@ -204,22 +194,6 @@ def _finish(request: Request, manifest: Manifest, course: Course, network: Any) 
     )
     warm_up = tuple(one.text for one in questions)
     return msgspec.structs.replace(manifest, metrics=metrics, samples=samples, warm_up=warm_up)
-
-
-def _write(
-    request: Request, manifest: Manifest, course: Course, network: Any, folder: Path
-) -> Manifest:
-    course.tokenizer.save(folder / artifact.TOKENIZER)
-    twin = catalog.build(catalog.read(manifest.architecture), dtype=request.config.storage)
-    twin.set_weights(network.get_weights())
-    twin.save(folder / artifact.WEIGHTS)
-    (folder / artifact.CARD).write_text(card.render(manifest, request.config), "utf-8")
-    members = artifact.MEMBERS | artifact.OPTIONAL
-    files = {name: folder / name for name in members if (folder / name).exists()}
-    written = artifact.save(request.out, manifest, files)
-    LiveModel.load(request.out).check_samples()
-    workspace.clear(folder)
-    return written
 
 
 def _prefixed(split: str, values: dict[str, float]) -> dict[str, float]:

@@ -303,7 +303,16 @@ def test_topics_that_nobody_made(upgraded: Installation, servers: Servers) -> No
 # Help, config, doctor.
 
 COMMANDS = [
-    *(["serve"], ["dispatch"], ["work"], ["publish"], ["demo"], ["train"], ["evaluate"]),
+    *(
+        ["serve"],
+        ["dispatch"],
+        ["work"],
+        ["publish"],
+        ["demo"],
+        ["train"],
+        ["pretrain"],
+        ["evaluate"],
+    ),
     *(["config"], ["schema"], ["doctor"], ["results", "get"], ["results", "list"]),
     *(["topics", "create"], ["db", "upgrade"], ["models", "list"], ["models", "register"]),
     ["simulate"],
