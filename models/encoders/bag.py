@@ -4,7 +4,8 @@
 
 Where the recipe hashes the characters of a token (`models.text.features`), E[token] has their mean
 beside it, so that a word that was never seen, or is spelt wrongly, still resembles others. There is
-no layer that knows an order beyond the n-grams: the fastest encoder, and a strong one for intents.
+no layer that knows an order beyond the n-grams, so it is fast, and still strong for intents; the
+figures are in ARCHITECTURE.md.
 
 **Padding never changes an answer.** It is in no mean.
 """

@@ -34,6 +34,13 @@ def test_the_shipped_joint_recipe_names_files_sources_and_licences() -> None:
         assert {Path(path).parts[0] for path in one.train + one.dev + one.test} == {"corpora"}
 
 
+@pytest.mark.parametrize("name", ["bag", "dialogue"])
+def test_a_recipe_for_data_of_ones_own_is_accepted(name: str) -> None:
+    recipe = RECIPES / f"{name}.toml"
+    assert load(recipe).encoder.__struct_config__.tag == name
+    assert load(recipe, Task.SENTIMENT).data == Config().data
+
+
 def test_no_recipe_means_the_defaults() -> None:
     encoder = load(None).encoder
     assert load(None) == Config()
