@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from models import options
 from models.quiet import import_tensorflow
 from models.screen import Screen
 from schemas.errors import SettingsError
@@ -29,7 +30,9 @@ def train(
     ] = None,
     train: Annotated[
         list[Path] | None,
-        typer.Option("--train", help="Training texts, JSON lines (.gz); repeatable."),
+        typer.Option(
+            "--train", help="Training texts: .jsonl .csv .tsv .parquet .conll, .gz; repeatable."
+        ),
     ] = None,
     dev: Annotated[
         list[Path] | None, typer.Option(help="Texts to choose the best epoch by; repeatable.")
@@ -63,6 +66,12 @@ def train(
         int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    strict: options.Strict = False,
+    any_language: Annotated[
+        bool, typer.Option("--any-language", help="Take texts that read as another language.")
+    ] = False,
 ) -> None:
     """Train a model and write a version directory.
 
@@ -80,27 +89,34 @@ def train(
 
     from models.training import config as recipes
     from models.training import joint_recipe, run
+    from models.training.reading.bad_lines import BadLines
 
     tf.config.experimental.enable_op_determinism()
 
     given = joint_recipe.Files(tuple(train or ()), tuple(dev or ()), tuple(test or ()))
     first, files, recipe = joint_recipe.choose(task, given, config, data)
-    request = run.Request(
-        name=_name(name),
-        task=first,
-        lang=_language(lang),
-        train=files.train,
-        dev=files.dev,
-        test=files.test,
-        raw=tuple(raw or ()),
-        vectors=vectors,
-        lexicon=lexicon,
-        init_from=init_from,
-        config=recipes.seeded(recipe, seed),
-        out=out,
-        resume=resume,
-    )
-    with Screen() as screen:
+    with Screen() as screen, BadLines(screen.say) as bad:
+        request = run.Request(
+            name=_name(name),
+            task=first,
+            lang=_language(lang),
+            train=files.train,
+            dev=files.dev,
+            test=files.test,
+            raw=tuple(raw or ()),
+            vectors=vectors,
+            lexicon=lexicon,
+            init_from=init_from,
+            config=recipes.seeded(recipe, seed),
+            out=out,
+            resume=resume,
+            reading=bad.reading(
+                strict=strict,
+                text_column=text_column,
+                label_column=label_column,
+                any_language=any_language,
+            ),
+        )
         manifest = run.train(request, screen)
     typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
 

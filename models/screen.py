@@ -23,6 +23,10 @@ class Screen:
         """Move the bar."""
         self._bar.update(self._task, completed=done, total=total)
 
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(text, soft_wrap=True, markup=False, highlight=False)
+
     def report(self, row: dict[str, float]) -> None:
         """Write a line above the bar."""
         values = (f"{key} {row[key]:.4g}" for key in row)

@@ -10,7 +10,7 @@ The file is the plain `tokenizer.json` of the `tokenizers` library, so any of it
 It holds everything but the first step. The words that features look up lie beside it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -54,13 +54,14 @@ class Tokenizer:
     ) -> Self:
         """Learn at most `vocabulary` tokens, each seen `min_frequency` times or more.
 
-        The same texts in the same order give the same tokens. Raises DataError where the texts hold
-        nothing to learn from, SettingsError where `parsing` is wrong.
+        The same texts in the same order give the same tokens. They are gone over several times, and
+        held in memory only if they come from an iterator. Raises DataError where they hold nothing
+        to learn from, SettingsError where `parsing` is wrong.
         """
         steps = cleaning.build(parsing)
         clean = normalizers.Sequence(steps)
-        seen = [clean.normalize_str(normalise(text)) for text in texts]
-        rust = learn(seen, unit, vocabulary, min_frequency)
+        texts = list(texts) if isinstance(texts, Iterator) else texts
+        rust = learn(_Cleaned(texts, clean), unit, vocabulary, min_frequency)
         rust.normalizer = clean if len(steps) > 1 else steps[0]
         return cls(rust, lexicon)
 
@@ -101,3 +102,13 @@ class Tokenizer:
             [normalise(text) for text in texts], add_special_tokens=False
         )
         return [np.asarray(one.ids or [UNKNOWN], dtype=np.int32) for one in encoded]
+
+
+class _Cleaned:
+    """Texts as a vocabulary is learnt from them, made anew at each iteration."""
+
+    def __init__(self, texts: Iterable[str], clean: normalizers.Normalizer) -> None:
+        self._texts, self._clean = texts, clean
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._clean.normalize_str(normalise(text)) for text in self._texts)

@@ -14,7 +14,7 @@ are in capitals.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
@@ -30,11 +30,11 @@ Unit = Literal["subword", "character", "word", "chinese word"]
 _HAN_RUNS = r"\p{Han}+|[^\W\p{Han}]+|\S"
 
 
-def learn(texts: Sequence[str], unit: Unit, size: int, min_frequency: int) -> Tokenizer:
+def learn(texts: Iterable[str], unit: Unit, size: int, min_frequency: int) -> Tokenizer:
     """Learn at most `size` tokens, each seen `min_frequency` times or more.
 
-    The same texts in the same order give the same tokens. Raises DataError where the texts hold
-    nothing to learn from.
+    The same texts in the same order give the same tokens; they are gone over twice.
+    Raises DataError where they hold nothing to learn from.
     """
     counts = Counter(character for text in texts for character in text if character != " ")
     alphabet = {one for one, count in counts.items() if count >= min_frequency}
@@ -43,7 +43,7 @@ def learn(texts: Sequence[str], unit: Unit, size: int, min_frequency: int) -> To
     return _LEARNERS[unit](texts, alphabet, size, min_frequency)
 
 
-def _subwords(texts: Sequence[str], alphabet: set[str], size: int, min_frequency: int) -> Tokenizer:
+def _subwords(texts: Iterable[str], alphabet: set[str], size: int, min_frequency: int) -> Tokenizer:
     """Learn with texts split at Chinese characters and punctuation, so that no piece spans one.
 
     Encoding therefore need not split there: the same ids come out of whole words, at a quarter of
@@ -71,16 +71,16 @@ def _subwords(texts: Sequence[str], alphabet: set[str], size: int, min_frequency
 
 
 def _characters(
-    texts: Sequence[str], alphabet: set[str], size: int, min_frequency: int
+    texts: Iterable[str], alphabet: set[str], size: int, min_frequency: int
 ) -> Tokenizer:
     return _listed(texts, r"\S", size, min_frequency)
 
 
-def _words(texts: Sequence[str], alphabet: set[str], size: int, min_frequency: int) -> Tokenizer:
+def _words(texts: Iterable[str], alphabet: set[str], size: int, min_frequency: int) -> Tokenizer:
     return _listed(texts, PATTERNS["word"], size, min_frequency)
 
 
-def _listed(texts: Sequence[str], pattern: str, size: int, min_frequency: int) -> Tokenizer:
+def _listed(texts: Iterable[str], pattern: str, size: int, min_frequency: int) -> Tokenizer:
     """Return the most frequent matches of a pattern."""
     cut = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
     counts = Counter(form for text in texts for form, _ in cut.pre_tokenize_str(text))
@@ -92,7 +92,7 @@ def _listed(texts: Sequence[str], pattern: str, size: int, min_frequency: int) -
 
 
 def _chinese_words(
-    texts: Sequence[str], alphabet: set[str], size: int, min_frequency: int
+    texts: Iterable[str], alphabet: set[str], size: int, min_frequency: int
 ) -> Tokenizer:
     """Return a unigram model; characters that are too rare are unknown, and in no word."""
     cut = pre_tokenizers.Split(Regex(_HAN_RUNS), "removed", invert=True)
@@ -105,7 +105,7 @@ def _chinese_words(
     return tokenizer
 
 
-_LEARNERS: Mapping[Unit, Callable[[Sequence[str], set[str], int, int], Tokenizer]] = {
+_LEARNERS: Mapping[Unit, Callable[[Iterable[str], set[str], int, int], Tokenizer]] = {
     "subword": _subwords,
     "character": _characters,
     "word": _words,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.text.tokenizer import PAD, UNKNOWN, Ids
 from models.training.config import FitConfig
+from models.training.spool import Spool
 
 _STEP = 8
 _POOL = 32  # batches' worth of shuffled texts that are sorted by length together
@@ -63,7 +64,7 @@ def epoch(data: Encoded, config: FitConfig, number: int, start: int = 0) -> Iter
 
 def shuffled(data: Encoded, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
     """Return the indices of one epoch's batches in random order; one may be smaller."""
-    lengths = np.array([len(ids) for ids in data.ids])
+    lengths = lengths_of(data.ids)
     together: list[NDArray[np.int64]] = []
     for members, count in _groups(data):
         order = _drawn(members, count, random)
@@ -90,9 +91,16 @@ def hide(ids: Ids, share: float, random: np.random.Generator) -> Ids:
     return np.where(hidden, np.int32(UNKNOWN), ids)
 
 
+def lengths_of(texts: Sequence[Ids]) -> NDArray[np.int64]:
+    """Return the number of tokens of each text, without reading texts that lie on disk."""
+    if isinstance(texts, Spool):
+        return texts.lengths
+    return np.fromiter((len(ids) for ids in texts), dtype=np.int64, count=len(texts))
+
+
 def by_length(data: Encoded, size: int) -> Iterator[Batch]:
     """Yield every text once, in each group the shortest first."""
-    lengths = np.array([len(ids) for ids in data.ids])
+    lengths = lengths_of(data.ids)
     for members, _ in _groups(data):
         order = members[np.argsort(lengths[members], kind="stable")]
         for start in range(0, len(order), size):

@@ -1,19 +1,20 @@
-"""Labelled texts from JSON lines, plain or gzip'd: `{"text": …, "label": …}`.
+"""Labelled texts from files: JSON lines `{"text": …, "label": …}`, CSV, TSV or Parquet.
 
-A line of a dialogue has `"context": […]` beside them, the earlier turns, oldest first; other fields
-are passed over. A file is read whole (starter corpora have some ten thousand short texts) and every
-complaint names the file and the line, because the person who must mend it sits in front of that
-file.
+A text of a dialogue may have `context`, a list of the earlier turns, oldest first. Other fields are
+passed over. Every complaint names the file and the line, because the person who must mend it sits
+in front of that file.
 """
 
-import gzip
-import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from models.training.reading.corpus import Corpus, Reading
+from models.training.reading.formats import OF_TEXTS
+from models.training.reading.lines import BadLineError
 from schemas.errors import DataError
 from schemas.question import Question
 
@@ -33,39 +34,35 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Split(NamedTuple):
-    """Texts whose labels a model has, and how many other lines were left out."""
+    """Texts whose labels a model has, and how many others were left out."""
 
     examples: list[Example]
     left_out: int
 
 
-def read(path: Path) -> list[Example]:
-    """Return the examples of a `.jsonl` or `.jsonl.gz` file; DataError names file and line."""
-    decoder = msgspec.json.Decoder(Example)
-    examples = []
-    for number, line in enumerate(lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            examples.append(decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}, line {number}: {error}") from error
-    if not examples:
-        raise DataError(f"{path} holds no examples")
-    return examples
+class _Line(msgspec.Struct, frozen=True):
+    text: str
+    label: str | int
+    context: tuple[str, ...] = ()
 
 
-def read_all(paths: Sequence[Path]) -> list[Example]:
-    """Return the examples of several files, in their order."""
-    return [example for path in paths for example in read(path)]
+def corpus(
+    paths: Sequence[Path], reading: Reading | None = None, without: Collection[str] = ()
+) -> Corpus[Example]:
+    """Return the examples of some files, to iterate over as often as needed.
+
+    Those with one of the labels `without` are passed over.
+    """
+    make = partial(_example, without=frozenset(without))
+    return Corpus(paths, OF_TEXTS, _Line, make, reading or Reading())
 
 
-def without(examples: Sequence[Example], labels: Collection[str]) -> list[Example]:
-    """Return the examples whose label is not among `labels`."""
-    return [example for example in examples if example.label not in labels]
+def read(path: Path, reading: Reading | None = None) -> list[Example]:
+    """Return the examples of a file; DataError names file and line."""
+    return list(corpus([path], reading))
 
 
-def labels_of(examples: Sequence[Example], path: Path) -> tuple[str, ...]:
+def labels_of(examples: Iterable[Example], path: Path) -> tuple[str, ...]:
     """Return the sorted labels; DataError where there is nothing to tell apart."""
     labels = tuple(sorted({example.label for example in examples}))
     if len(labels) < 2:
@@ -73,19 +70,23 @@ def labels_of(examples: Sequence[Example], path: Path) -> tuple[str, ...]:
     return labels
 
 
-def select(examples: Sequence[Example], labels: Collection[str], path: Path) -> Split:
+def select(examples: Iterable[Example], labels: Collection[str], path: Path) -> Split:
     """Keep what a model with `labels` can be scored on; DataError where that is nothing."""
     known = set(labels)
-    kept = [example for example in examples if example.label in known]
+    kept: list[Example] = []
+    left_out = 0
+    for example in examples:
+        if example.label in known:
+            kept.append(example)
+        else:
+            left_out += 1
     if not kept:
         raise DataError(f"{path}: none of its labels is one of the model's")
-    return Split(kept, len(examples) - len(kept))
+    return Split(kept, left_out)
 
 
-def lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a plain or gzip'd file; DataError where it cannot be read."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from file
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+def _example(line: _Line, without: Collection[str]) -> Example | None:
+    label = str(line.label)
+    if not label.strip():
+        raise BadLineError("the label is empty")
+    return None if label in without else Example(line.text, label, line.context)

@@ -20,7 +20,7 @@ from models.text.features import FeatureConfig, columns
 from models.text.tokenizer import Ids, Tokenizer
 from models.text.units import Spelt
 from models.text.words import WordTokenizer
-from models.training.data import lines
+from models.training.reading.lines import lines
 from schemas.errors import DataError
 from schemas.model_version import Language
 

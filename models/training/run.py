@@ -36,6 +36,8 @@ from models.training.fit import Trainer
 from models.training.objectives import Labels, Tags
 from models.training.observer import Observer
 from models.training.pace import pace_of
+from models.training.reading.corpus import Reading
+from schemas.errors import UnavailableError
 from schemas.model_version import Language, Manifest, Sample
 from schemas.task import Task
 
@@ -63,17 +65,32 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     out: Path
     resume: bool = False
+    reading: Reading = Reading()
 
 
 def train(request: Request, observer: Observer) -> Manifest:
     """Train and write the version directory `request.out`; return its manifest.
 
-    Raises DataError for unusable files and ArtifactError where `out` exists.
+    Raises:
+        DataError: unusable files, or `out` exists.
+        UnavailableError: the disk takes no more; what was finished can be resumed.
     """
-    config = request.config
-    transfer.check(config, request.init_from)
+    transfer.check(request.config, request.init_from)
     folder = _enter(request)
-    course = courses.prepare(_sources(request), config)
+    try:
+        return _train(request, observer, folder)
+    except OSError as error:
+        raise UnavailableError(
+            f"{request.out} cannot be written: {error.strerror or error}; make room, then train "
+            "again with --resume"
+        ) from error
+    finally:
+        workspace.leave(folder)
+
+
+def _train(request: Request, observer: Observer, folder: Path) -> Manifest:
+    config = request.config
+    course = courses.prepare(_sources(request, folder), config)
     architecture = catalog.Architecture(
         vocabulary=course.tokenizer.size,
         classes=len(course.labels),
@@ -124,7 +141,7 @@ def _network(
     return network, transfer.start(network, architecture, request.init_from)
 
 
-def _sources(request: Request) -> Sources:
+def _sources(request: Request, folder: Path) -> Sources:
     parent = request.init_from
     return Sources(
         train=request.train,
@@ -132,6 +149,8 @@ def _sources(request: Request) -> Sources:
         lang=request.lang,
         tokenizer=None if parent is None else parent / artifact.TOKENIZER,
         lexicon=request.lexicon,
+        reading=request.reading,
+        folder=folder,
     )
 
 
@@ -149,7 +168,8 @@ def _enter(request: Request) -> Path:
         files["--lexicon"] = request.lexicon
     if request.init_from is not None:
         files["--init-from"] = request.init_from / artifact.MANIFEST
-    facts = [request.name, request.task, request.lang, request.config]
+    columns = request.reading.text_column, request.reading.label_column
+    facts = [request.name, request.task, request.lang, request.config, columns]
     return workspace.enter(request.out, msgspec.json.encode(facts), files, request.resume)
 
 

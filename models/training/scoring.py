@@ -18,6 +18,7 @@ from models.text.tags import Chunk, synonyms_for, tags_of
 from models.training import data, summarised, tagged
 from models.training.data import Example
 from models.training.metrics import scores
+from models.training.reading.corpus import Reading
 from models.training.rouge import mean_rouge
 from models.training.summarised import Summarised
 from models.training.tag_metrics import tag_scores
@@ -25,9 +26,12 @@ from models.training.tagged import Sentence
 from schemas.prediction import Prediction
 
 
-def evaluate(model: LiveModel, path: Path) -> dict[str, Any]:
-    """Score a file of the model's task; `left_out` counts lines whose label it does not know."""
-    return _EVALUATIONS[type(model.answerer)](model, path)
+def evaluate(model: LiveModel, path: Path, reading: Reading | None = None) -> dict[str, Any]:
+    """Score a file of the model's task.
+
+    `left_out` counts the lines whose label the model does not know and those that are no examples.
+    """
+    return _EVALUATIONS[type(model.answerer)](model, path, reading or Reading())
 
 
 def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
@@ -53,7 +57,7 @@ def score_tags(model: LiveModel, sentences: Sequence[Sentence]) -> dict[str, flo
 
 def score_summaries(model: LiveModel, examples: Sequence[Summarised]) -> dict[str, float]:
     """Return the mean `rouge_1`, `rouge_2` and `rouge_l`, against the best of the references."""
-    answers = model.predict_texts([one.text for one in examples])
+    answers = model.ask([one.question for one in examples])
     references = [one.references for one in examples]
     summaries = [answer.summary or "" for answer in answers]
     return mean_rouge(summaries, references, model.manifest.languages[0])
@@ -67,24 +71,30 @@ def _stretches(answer: Prediction, starts: Sequence[int]) -> list[Chunk]:
     ]
 
 
-def _evaluate_labels(model: LiveModel, path: Path) -> dict[str, Any]:
-    split = data.select(data.read(path), model.manifest.labels, path)
-    row = {"examples": len(split.examples), "left_out": split.left_out}
+def _evaluate_labels(model: LiveModel, path: Path, reading: Reading) -> dict[str, Any]:
+    corpus = data.corpus([path], reading)
+    split = data.select(corpus, model.manifest.labels, path)
+    row = {"examples": len(split.examples), "left_out": split.left_out + corpus.bad_lines}
     return row | score(model, split.examples)
 
 
-def _evaluate_tags(model: LiveModel, path: Path) -> dict[str, Any]:
-    sentences = tagged.read([path], synonyms_for(model.manifest.labels))
-    return {"examples": len(sentences), "left_out": 0, **score_tags(model, sentences)}
+def _evaluate_tags(model: LiveModel, path: Path, reading: Reading) -> dict[str, Any]:
+    corpus = tagged.corpus([path], synonyms_for(model.manifest.labels), reading)
+    sentences = list(corpus)
+    row = {"examples": len(sentences), "left_out": corpus.bad_lines}
+    return row | score_tags(model, sentences)
 
 
-def _evaluate_summaries(model: LiveModel, path: Path) -> dict[str, Any]:
-    examples = summarised.read([path])
-    return {"examples": len(examples), "left_out": 0, **score_summaries(model, examples)}
+def _evaluate_summaries(model: LiveModel, path: Path, reading: Reading) -> dict[str, Any]:
+    corpus = summarised.corpus([path], reading)
+    examples = list(corpus)
+    row = {"examples": len(examples), "left_out": corpus.bad_lines}
+    return row | score_summaries(model, examples)
 
 
-_EVALUATIONS: Mapping[type, Callable[[LiveModel, Path], dict[str, Any]]] = {
+_EVALUATIONS: Mapping[type, Callable[[LiveModel, Path, Reading], dict[str, Any]]] = {
     ClassAnswerer: _evaluate_labels,
     SpanAnswerer: _evaluate_tags,
     ExtractAnswerer: _evaluate_summaries,
 }
+"""What a version does by its kind of head: parsing, the traced function, reading its outputs."""

@@ -1,8 +1,9 @@
-"""Texts with summaries from JSON lines, plain or gzip'd: `{"text": …, "summary": …}`.
+"""Texts with summaries from files: JSON lines `{"text": …, "summary": …}`, CSV, TSV or Parquet.
 
-A line may have `references` beside or in place of its summary: several good summaries of the one
-text. A model learns from `summary` (else from the first reference) and is scored by the nearest of
-all. Other fields are passed over. Every complaint names the file and the line.
+A text may have `references` beside or in place of its summary: several good summaries of the
+one text. A model learns from `summary` (else from the first reference) and is scored by the nearest
+of all. A text of a dialogue may have `context`, a list of the earlier turns, oldest first. Other
+fields are passed over. Every complaint names the file and the line.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from models.training.data import lines
-from schemas.errors import DataError
+from models.training.reading.corpus import Corpus, Reading
+from models.training.reading.formats import OF_TEXTS
+from models.training.reading.lines import BadLineError
+from schemas.question import Question
 
 
 class Summarised(msgspec.Struct, frozen=True):
@@ -22,39 +25,36 @@ class Summarised(msgspec.Struct, frozen=True):
     """What a model learns to answer."""
     references: tuple[str, ...] = ()
     """Every good summary, the one above included."""
+    context: tuple[str, ...] = ()
+    """Earlier turns of the dialogue, oldest first."""
+
+    @property
+    def question(self) -> Question:
+        """What a model is asked."""
+        return Question(self.text, self.context)
 
 
-def read(paths: Sequence[Path]) -> list[Summarised]:
-    """Return the examples of `.jsonl` or `.jsonl.gz` files, in their order.
+def corpus(paths: Sequence[Path], reading: Reading | None = None) -> Corpus[Summarised]:
+    """Return the examples of some files, to iterate over as often as needed.
 
-    Raises:
-        DataError: a line that is no such example, an empty text, no summary or an empty one, or a
-            file without examples.
+    Bad lines are those that are no such example, have no text, or no summary or an empty one.
     """
-    return [example for path in paths for example in _read(path)]
+    return Corpus(paths, OF_TEXTS, Summarised, _whole, reading or Reading())
 
 
-def _read(path: Path) -> list[Summarised]:
-    decoder = msgspec.json.Decoder(Summarised)
-    examples = []
-    for number, line in enumerate(lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            examples.append(_whole(decoder.decode(line)))
-        except (msgspec.DecodeError, UnicodeDecodeError, DataError) as error:
-            raise DataError(f"{path}, line {number}: {error}") from error
-    if not examples:
-        raise DataError(f"{path} holds no examples")
-    return examples
+def read(paths: Sequence[Path], reading: Reading | None = None) -> list[Summarised]:
+    """Return the examples of some files, in their order; DataError as for `corpus`."""
+    return list(corpus(paths, reading))
 
 
 def _whole(line: Summarised) -> Summarised:
     summaries = (line.summary, *line.references) if line.summary else line.references
     if not line.text.strip():
-        raise DataError("the text is empty")
+        raise BadLineError("the text is empty")
     if not summaries:
-        raise DataError('a summary is missing: give "summary" or "references"')
+        raise BadLineError(
+            'a summary is missing: give "summary" or "references", or name it with --label-column'
+        )
     if not all(summary.strip() for summary in summaries):
-        raise DataError("a summary is empty")
-    return Summarised(line.text, summaries[0], tuple(dict.fromkeys(summaries)))
+        raise BadLineError("a summary is empty")
+    return Summarised(line.text, summaries[0], tuple(dict.fromkeys(summaries)), line.context)

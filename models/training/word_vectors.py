@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.data import lines
+from models.training.reading.lines import lines
 from schemas.errors import DataError, SettingsError
 
 

@@ -51,6 +51,12 @@ def enter(out: Path, recipe: bytes, files: Mapping[str, Path], resume: bool) -> 
     return folder
 
 
+def leave(folder: Path) -> None:
+    """Remove the folder of a training that ended before anything was learnt."""
+    if [path.name for path in folder.iterdir()] == [_ORIGIN]:
+        shutil.rmtree(folder)
+
+
 def clear(folder: Path) -> None:
     """Remove all but what is kept when the version is written."""
     for path in folder.iterdir():

@@ -20,7 +20,7 @@ GOOD = _line("Ann is in Rome", "B-PER O O B-LOC")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "no sentences"),
+        ("", "no examples"),
         (GOOD + "{oops\n", "line 2"),
         (GOOD + '{"tokens": ["a"]}\n', "line 2.*tags"),
         (GOOD + _line("a b", "O"), "line 2: 2 tokens but 1 tags"),

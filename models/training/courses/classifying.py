@@ -1,12 +1,15 @@
 """One label a text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from models.answering import reading
+from models.catalog import EncoderConfig
 from models.live_model import LiveModel
+from models.text.tokenizer import Ids
 from models.text.units import Units
 from models.training import data, scoring
 from models.training.batches import Encoded
@@ -15,7 +18,12 @@ from models.training.config import Config
 from models.training.courses.course import Sources
 from models.training.courses.units import tokenizer_for
 from models.training.objectives import Labels, Objective
+from models.training.reading.corpus import Corpus
+from models.training.spool import Spool
 from schemas.question import Question
+
+CHUNK = 256
+"""Texts that are encoded together."""
 
 
 class Classifying:
@@ -23,14 +31,13 @@ class Classifying:
 
     def __init__(self, sources: Sources, config: Config, tokenizer: Units | None = None) -> None:
         """Read and encode; `tokenizer` is that of a joint training."""
-        examples = data.without(data.read_all(sources.train), config.data.drop_labels)
+        self._sources, self._encoder = sources, config.encoder
+        examples = data.corpus(sources.train, sources.reading, config.data.drop_labels)
+        examples.check_language(sources.lang)
         self.labels = data.labels_of(examples, sources.train[0])
-        dev = data.read_all(sources.dev)
-        self._dev = data.select(dev, self.labels, sources.dev[0]).examples
-        self._encoder = config.encoder
-        read = (reading.spoken(one.question, config.encoder) for one in examples)
-        texts = [turn for spoken in read for turn in spoken]
-        self.tokenizer = tokenizer or tokenizer_for(texts, sources, config)
+        self._dev = self._known(sources.dev)
+        read = _Read(examples, config.encoder)
+        self.tokenizer = tokenizer or tokenizer_for(read, sources, config)
         self.train, self.dev = self._encode(examples), self._encode(self._dev)
         weights = weights_of(config.fit.class_weights, self.labels, np.asarray(self.train.labels))
         self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing, weights)
@@ -45,12 +52,31 @@ class Classifying:
 
     def test_scores(self, model: LiveModel, paths: Sequence[Path]) -> dict[str, float]:
         """See `Course`."""
-        return scoring.score(
-            model, data.select(data.read_all(paths), self.labels, paths[0]).examples
-        )
+        return scoring.score(model, self._known(paths))
 
-    def _encode(self, examples: Sequence[data.Example]) -> Encoded:
+    def _known(self, paths: Sequence[Path]) -> list[data.Example]:
+        examples = data.corpus(paths, self._sources.reading)
+        return data.select(examples, self.labels, paths[0]).examples
+
+    def _encode(self, examples: Iterable[data.Example]) -> Encoded:
         numbers = {label: number for number, label in enumerate(self.labels)}
-        labels = np.array([numbers[one.label] for one in examples], dtype=np.int32)
-        parsed = reading.parse([one.question for one in examples], self.tokenizer, self._encoder)
-        return Encoded([one.ids[: self._encoder.length] for one in parsed], labels)
+        labels = np.fromiter((numbers[one.label] for one in examples), dtype=np.int32)
+        return Encoded(Spool(self._ids(examples), self._sources.folder), labels)
+
+    def _ids(self, examples: Iterable[data.Example]) -> Iterator[Ids]:
+        questions = (one.question for one in examples)
+        while chunk := list(islice(questions, CHUNK)):
+            for one in reading.parse(chunk, self.tokenizer, self._encoder):
+                yield one.ids[: self._encoder.length]
+
+
+class _Read:
+    """What the encoder reads of a corpus, anew at each iteration."""
+
+    def __init__(self, corpus: Corpus[data.Example], encoder: EncoderConfig) -> None:
+        self._corpus, self._encoder = corpus, encoder
+
+    def __iter__(self) -> Iterator[str]:
+        return (
+            turn for one in self._corpus for turn in reading.spoken(one.question, self._encoder)
+        )

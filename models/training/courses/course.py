@@ -12,6 +12,7 @@ from models.text.features import FeatureConfig
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.objectives import Objective
+from models.training.reading.corpus import Reading
 from schemas.errors import ArtifactError, SettingsError
 from schemas.model_version import Language
 from schemas.question import Question
@@ -27,6 +28,9 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """Tokenizer of the parent version; None: one is learnt from the training files."""
     lexicon: Path | None = None
     """Dictionary for the features that look words up; the parent's comes with its tokenizer."""
+    reading: Reading = Reading()
+    folder: Path | None = None
+    """Where encoded texts are kept; None: the system's folder for temporary files."""
 
 
 def features_of(config: Config) -> FeatureConfig:

@@ -26,6 +26,7 @@ from models.training.courses.tagging import Tagging
 from models.training.courses.units import placed_unit, word_tokenizer_for
 from models.training.joint import Joint, Part, joined
 from models.training.objectives import Objective
+from models.training.reading.corpus import Reading
 from schemas.model_version import TrainingData
 from schemas.question import Question
 from schemas.task import Task
@@ -40,7 +41,7 @@ class JointCourse:
     def __init__(self, sources: Sources, config: Config) -> None:
         self._tasks = config.tasks
         bare = WordTokenizer.bare(placed_unit(sources, config))
-        units = (forms for task in self._tasks for forms in _forms(task, bare))
+        units = (forms for task in self._tasks for forms in _forms(task, bare, sources.reading))
         self.tokenizer = word_tokenizer_for(units, sources, config)
         features = catalog.of_tokens(config.encoder).features
         self._courses = [
@@ -135,13 +136,13 @@ def _course(
     return Classifying(files, own, units)
 
 
-def _forms(task: TaskConfig, tokenizer: WordTokenizer) -> Iterator[Sequence[str]]:
+def _forms(task: TaskConfig, tokenizer: WordTokenizer, reading: Reading) -> Iterator[Sequence[str]]:
     """Yield the units of each training text of a task."""
     paths = tuple(map(Path, task.train))
     if isinstance(task.head, TaggingConfig):
-        yield from (one.tokens for one in tagged.read(paths))
+        yield from (one.tokens for one in tagged.corpus(paths, reading=reading))
     else:
-        for one in data.read_all(paths):
+        for one in data.corpus(paths, reading):
             yield [word.form for word in tokenizer.split(one.text)]
 
 

@@ -28,13 +28,15 @@ class Summarizing:
 
     def __init__(self, sources: Sources, config: Config) -> None:
         self.labels: tuple[str, ...] = ()
-        self.lang, self.config = sources.lang, config
-        self.train_examples: list[Summarised] = summarised.read(sources.train)
-        self.dev_examples: list[Summarised] = summarised.read(sources.dev)
+        self.lang, self.config, self._reading = sources.lang, config, sources.reading
+        examples = summarised.corpus(sources.train, sources.reading)
+        examples.check_language(sources.lang)
+        self.train_examples: list[Summarised] = list(examples)
+        self.dev_examples: list[Summarised] = summarised.read(sources.dev, sources.reading)
 
     def questions(self) -> list[Question]:
         """See `Course`."""
-        return [Question(one.text) for one in self.dev_examples]
+        return [one.question for one in self.dev_examples]
 
     def dev_scores(self, model: LiveModel) -> dict[str, float]:
         """See `Course`."""
@@ -42,4 +44,4 @@ class Summarizing:
 
     def test_scores(self, model: LiveModel, paths: Sequence[Path]) -> dict[str, float]:
         """See `Course`."""
-        return scoring.score_summaries(model, summarised.read(paths))
+        return scoring.score_summaries(model, summarised.read(paths, self._reading))

@@ -1,6 +1,6 @@
 """One tag a token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from models.live_model import LiveModel
 from models.text.alignment import fold
 from models.text.features import columns
+from models.text.tokenizer import Ids
 from models.text.words import WordTokenizer
 from models.training import scoring, tagged
 from models.training.batches import Encoded
@@ -15,6 +16,8 @@ from models.training.config import Config
 from models.training.courses.course import Sources, features_of
 from models.training.courses.units import placed_unit, word_tokenizer_for
 from models.training.objectives import Objective, Tags
+from models.training.reading.corpus import Corpus
+from models.training.spool import Spool
 from schemas.question import Question
 
 
@@ -25,11 +28,12 @@ class Tagging:
         self, sources: Sources, config: Config, tokenizer: WordTokenizer | None = None
     ) -> None:
         """Read and encode; `tokenizer` is that of a joint training."""
-        self._config, self._features = config, features_of(config)
+        self._sources, self._config, self._features = sources, config, features_of(config)
         self._unit = placed_unit(sources, config)
-        sentences = tagged.read(sources.train, config.data.rename_labels)
+        sentences = self._read(sources.train)
+        sentences.check_language(sources.lang)
         self.labels = tagged.labels_of(sentences, sources.train)
-        self._dev = tagged.read(sources.dev, config.data.rename_labels)
+        self._dev = list(self._read(sources.dev))
         self.tokenizer = tokenizer or word_tokenizer_for(
             (one.tokens for one in sentences), sources, config
         )
@@ -48,14 +52,23 @@ class Tagging:
 
     def test_scores(self, model: LiveModel, paths: Sequence[Path]) -> dict[str, float]:
         """See `Course`."""
-        return scoring.score_tags(model, tagged.read(paths, self._config.data.rename_labels))
+        return scoring.score_tags(model, list(self._read(paths)))
 
-    def _encode(self, sentences: Sequence[tagged.Sentence]) -> Encoded:
-        length, features = self._config.encoder.length, self._features
+    def _read(self, paths: Sequence[Path]) -> Corpus[tagged.Sentence]:
+        return tagged.corpus(paths, self._config.data.rename_labels, self._sources.reading)
+
+    def _encode(self, sentences: Iterable[tagged.Sentence]) -> Encoded:
+        folder = self._sources.folder
+        return Encoded(Spool(self._ids(sentences), folder), Spool(self._tags(sentences), folder))
+
+    def _ids(self, sentences: Iterable[tagged.Sentence]) -> Iterator[Ids]:
+        length = self._config.encoder.length
+        for one in sentences:
+            forms = [fold(token) for token in one.tokens]
+            yield columns(forms, self.tokenizer, self._features)[:length]
+
+    def _tags(self, sentences: Iterable[tagged.Sentence]) -> Iterator[Ids]:
+        length = self._config.encoder.length
         numbers = {label: number for number, label in enumerate(self.labels)}
-        ids = [
-            columns([fold(token) for token in one.tokens], self.tokenizer, features)
-            for one in sentences
-        ]
-        tags = [np.array([numbers[tag] for tag in one.tags], dtype=np.int32) for one in sentences]
-        return Encoded([one[:length] for one in ids], [one[:length] for one in tags])
+        for one in sentences:
+            yield np.array([numbers[tag] for tag in one.tags[:length]], dtype=np.int32)
