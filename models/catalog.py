@@ -34,12 +34,13 @@ TokenEncoderConfig = recurrent.RecurrentConfig | transformer.TransformerConfig
 """Encoders that have a vector for each token, and read hashed features beside the ids."""
 EncoderConfig = textcnn.TextCNNConfig | bag.BagConfig | dialogue.DialogueConfig | TokenEncoderConfig
 PlainHeadConfig = (
-    classification.ClassificationConfig | tagging.TaggingConfig | extraction.ExtractionConfig
+    classification.ClassificationConfig
+    | tagging.TaggingConfig
+    | summarization.SummarizationConfig
+    | extraction.ExtractionConfig
 )
 """Heads that a recipe names; those of a joint network come from its tasks."""
-HeadConfig = (
-    PlainHeadConfig | joint.JointConfig | summarization.SummarizationConfig | masked.MaskedConfig
-)
+HeadConfig = PlainHeadConfig | joint.JointConfig | masked.MaskedConfig
 
 Kind = TypeVar("Kind")
 

@@ -16,6 +16,7 @@ from models.encoders.recurrent import CellsConfig, RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
+from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
 from models.text.cleaning import ParsingConfig
 from schemas.errors import SettingsError
@@ -52,10 +53,10 @@ class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Most word pieces."""
     min_frequency: int = 2
     """A character or piece seen less often is unknown."""
-    unit: Literal["subword", "character", "word"] | None = None
+    unit: Literal["subword", "character", "word", "mixed"] | None = None
     """What is one token (`models.text.vocabulary`); None: sub-words, or words where the encoder has
-    features. Tagging: what carries a tag, characters or words; None: characters in Chinese, words
-    in English."""
+    features. Where answers have places: characters, words, or mixed, Chinese by character and
+    other scripts by word; None: characters in Chinese, words in English."""
     lexicon_count: int = 0
     """A word of the lexicon that was counted less often is left out."""
 
@@ -157,6 +158,7 @@ _TASKS: Mapping[type, tuple[Task, ...]] = {
     ClassificationConfig: (Task.CLASSIFICATION, Task.SENTIMENT),
     TaggingConfig: (Task.TAGGING,),
     ExtractionConfig: (Task.SUMMARIZATION,),
+    SummarizationConfig: (Task.SUMMARIZATION,),
 }
 """The tasks that a kind of head answers."""
 

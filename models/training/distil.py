@@ -12,7 +12,7 @@ the learner does, its hidden tokens hidden, so that a text is never answered by 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -21,6 +21,7 @@ from models.training.courses import Course
 from models.training.fit import Trainer
 from models.training.objectives import Believing, Decided, Objective
 from models.training.observer import Observer
+from schemas.errors import SettingsError
 
 _APART = 1000
 """Between the seeds of a learner and of its teachers: more than anybody tries one by one."""
@@ -34,6 +35,10 @@ def taught(
     `make` gives a network before its first step, for a seed, and whatever else in a tuple. Without
     teachers in the recipe the course's own objective comes back.
     """
+    if not config.distil.teachers:
+        return course.objective
+    if not isinstance(course.objective, Believing):
+        raise SettingsError("[distil] does not serve this head: leave it out of the recipe")
     teachers = []
     for number in range(1, config.distil.teachers + 1):
         fit = msgspec.structs.replace(config.fit, seed=config.fit.seed + _APART * number)
@@ -41,9 +46,7 @@ def taught(
         trainer = Trainer(network, course.objective, fit, len(course.train.ids))
         trainer.run(course.train, course.dev, folder / f"teacher-{number}", observer)
         teachers.append(network)
-    if not teachers:
-        return course.objective
-    return Taught(cast(Believing, course.objective), teachers, config.distil.weight)
+    return Taught(course.objective, teachers, config.distil.weight)
 
 
 class Taught:

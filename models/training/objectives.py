@@ -1,7 +1,7 @@
 """What a training is after: the loss, the decision and the scores of one kind of head."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -41,6 +41,7 @@ class Objective(Protocol):
         """Return the scores over batches."""
 
 
+@runtime_checkable
 class Believing(Objective, Protocol):
     """What distillation asks beside that."""
 

@@ -46,6 +46,13 @@ STARTERS = (
         lexicon=True,
     ),
     Starter("ner-zh", Task.TAGGING, "zh", ("zh_tag_ner_uner_gsdsimp",), init_from="words-zh"),
+    Starter(
+        "summary-zh",
+        Task.SUMMARIZATION,
+        "zh",
+        ("zh_sum_csl_ts",),
+        raw=("zh_sum_csl_ts/train", "zh_cls_csl_ctg/train"),
+    ),
     Starter("pos-en", Task.TAGGING, "en", ("en_tag_pos_ewt",)),
     Starter("ner-en", Task.TAGGING, "en", ("en_tag_ner_btc", "en_tag_ner_wnut17")),
 )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
+from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
 from models.training.config import Config
 from models.training.courses.classifying import Classifying
@@ -14,6 +15,7 @@ from models.training.courses.course import Course, Sources
 from models.training.courses.extracting import Extracting
 from models.training.courses.joint import JointCourse
 from models.training.courses.tagging import Tagging
+from models.training.courses.writing import Writing
 
 __all__ = ["Course", "Sources", "prepare"]
 
@@ -21,6 +23,7 @@ _COURSES: Mapping[type, type[Course]] = {
     ClassificationConfig: Classifying,
     TaggingConfig: Tagging,
     ExtractionConfig: Extracting,
+    SummarizationConfig: Writing,
 }
 
 

@@ -27,6 +27,8 @@ def tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> Tok
         raise SettingsError(
             '[encoder.features] are of words or characters: set [tokenizer] unit = "word"'
         )
+    if wanted.unit == "mixed":
+        raise SettingsError('[tokenizer] unit: a classifier takes "subword", "character" or "word"')
     unit: Unit = wanted.unit or ("word" if hashed else "subword")
     if unit == "word" and sources.lang == "zh":
         unit = "chinese word"
@@ -66,7 +68,7 @@ def placed_unit(sources: Sources, config: Config) -> words.Unit:
         )
     unit = config.tokenizer.unit
     if unit == "subword":
-        raise SettingsError('[tokenizer] unit: this head takes "character" or "word"')
+        raise SettingsError('[tokenizer] unit: this head takes "character", "word" or "mixed"')
     return unit or words.UNITS[sources.lang]
 
 
