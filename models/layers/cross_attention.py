@@ -45,6 +45,6 @@ class CrossAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
         `bonus`, float32 [batch, steps, length], is added to the scores.
         """
         scores = ops.matmul(queries, ops.transpose(keys, (0, 2, 1))) * self._scale
-        scores = ops.cast(scores, "float32") + bonus
+        scores = ops.cast(scores, "float32") + ops.cast(bonus, "float32")
         weights = ops.softmax(ops.where(ops.expand_dims(mask, 1), scores, _HIDDEN), axis=-1)
         return Attended(ops.matmul(ops.cast(weights, memory.dtype), memory), weights)

@@ -157,10 +157,10 @@ class PointerDecoder(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
         point = self._point(chosen, source.points, source.memory, source.mask, bonus)
         both = ops.concatenate([chosen, point.context], axis=-1)
         merged = self._drop(self._merge(both), training=training)
-        logits = ops.matmul(merged, ops.transpose(ops.cast(table, merged.dtype))) + self.bias
+        logits = ops.matmul(merged, ops.transpose(ops.cast(table, merged.dtype)))
         gate = self._gate(ops.concatenate([both, vectors], axis=-1))
         return Said(
-            ops.log_softmax(ops.cast(logits, "float32"), axis=-1),
+            ops.log_softmax(ops.cast(logits, "float32") + self.bias, axis=-1),
             point.weights,
             ops.sigmoid(ops.cast(gate, "float32")),
         )

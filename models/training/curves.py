@@ -1,4 +1,4 @@
-"""The learning curve as a picture: training loss by step, accuracies, the deciding dev score."""
+"""The learning curve as a picture: loss by step, accuracies if any, the deciding dev score."""
 
 from pathlib import Path
 
@@ -17,11 +17,15 @@ def draw(progress: Progress, path: Path) -> None:
     loss.plot(steps, [row["loss"] for row in progress.train])
     loss.set(xlabel="step", ylabel="training loss")
     per_epoch = progress.steps / max(progress.epochs, 1)
-    quality.plot(steps, [row["accuracy"] for row in progress.train], label="training accuracy")
     epochs = [row["epoch"] * per_epoch for row in progress.dev]
-    quality.plot(epochs, [row["accuracy"] for row in progress.dev], label="dev accuracy")
     deciding = "macro_f1" if progress.metric == "accuracy" else progress.metric
-    quality.plot(epochs, [row[deciding] for row in progress.dev], label=f"dev {deciding}")
+    for rows, at, name, score in (
+        (progress.train, steps, "training", "accuracy"),
+        (progress.dev, epochs, "dev", "accuracy"),
+        (progress.dev, epochs, "dev", deciding),
+    ):
+        if all(score in row for row in rows):
+            quality.plot(at, [row[score] for row in rows], label=f"{name} {score}")
     quality.set(xlabel="step", ylim=(0, 1))
     quality.legend(loc="lower right")
     figure.savefig(path, dpi=110)

@@ -13,6 +13,7 @@ from typing import Any, cast
 from models.answering.classes import ClassAnswerer
 from models.answering.extracts import ExtractAnswerer
 from models.answering.spans import SpanAnswerer
+from models.answering.summaries import SummaryAnswerer
 from models.live_model import LiveModel
 from models.text.tags import Chunk, synonyms_for, tags_of
 from models.training import data, summarised, tagged
@@ -95,6 +96,7 @@ def _evaluate_summaries(model: LiveModel, path: Path, reading: Reading) -> dict[
 _EVALUATIONS: Mapping[type, Callable[[LiveModel, Path, Reading], dict[str, Any]]] = {
     ClassAnswerer: _evaluate_labels,
     SpanAnswerer: _evaluate_tags,
+    SummaryAnswerer: _evaluate_summaries,
     ExtractAnswerer: _evaluate_summaries,
 }
 """What a version does by its kind of head: parsing, the traced function, reading its outputs."""

@@ -53,6 +53,7 @@ STARTERS = (
         ("zh_sum_csl_ts",),
         raw=("zh_sum_csl_ts/train", "zh_cls_csl_ctg/train"),
     ),
+    Starter("summary-en", Task.SUMMARIZATION, "en", ("en_sum_scitldr",)),
     Starter("pos-en", Task.TAGGING, "en", ("en_tag_pos_ewt",)),
     Starter("ner-en", Task.TAGGING, "en", ("en_tag_ner_btc", "en_tag_ner_wnut17")),
 )

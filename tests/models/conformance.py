@@ -25,6 +25,7 @@ from models.encoders.textcnn import TextCNNConfig
 from models.encoders.transformer import TransformerConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
+from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
 from models.live_model import LiveModel
 from models.text.features import FeatureConfig
@@ -83,6 +84,11 @@ def _of_tokens(encoder: catalog.EncoderConfig) -> bool:
     return isinstance(encoder, catalog.TokenEncoderConfig)
 
 
+def _one_of_a_kind(encoder: catalog.EncoderConfig) -> bool:
+    """A beam search takes long to trace, so not with every cell."""
+    return encoder in (_recurrent("gru", True), ENCODERS["transformer"])
+
+
 def _labelled(random: np.random.Generator) -> dict[str, object]:
     """A text of one to nine words, what was said before, and a label to be learnt by heart."""
     words = random.choice(_WORDS, random.integers(1, 10))
@@ -124,6 +130,12 @@ HEADS: dict[str, Head] = {
         ClassificationConfig(dropout=0.0), Task.CLASSIFICATION, _labelled, _any_encoder
     ),
     "tagging": Head(TaggingConfig(), Task.TAGGING, _tagged, _of_tokens),
+    "summarization": Head(
+        SummarizationConfig(units=12, dropout=0.0, shortest=1, longest=5, beams=2, ngram=2),
+        Task.SUMMARIZATION,
+        _summarised,
+        _one_of_a_kind,
+    ),
     "extraction": Head(
         ExtractionConfig(units=8, facts=4, dropout=0.0, sentences=1),
         Task.SUMMARIZATION,

@@ -4,21 +4,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import catalog
 from models.answering.summaries import SummaryAnswerer
-from models.heads import summarization
 from models.live_model import LiveModel
-from models.text.copying import extended, read, unknown
-from models.text.features import FeatureConfig
-from models.text.words import WordTokenizer
 from schemas.errors import ArtifactError
-from schemas.model_version import Manifest
-from schemas.task import Task
 from tests.models import summarizer
 from tests.models.summarizer import ENCODER, HEAD, TEXTS
 
@@ -98,84 +90,3 @@ def test_numbers_are_spelt_as_the_source_spells_them(model: LiveModel) -> None:
 def test_a_tokenizer_of_texts_is_refused(version: Path) -> None:
     with pytest.raises(ArtifactError, match="not a tokenizer"):
         SummaryAnswerer.load(version / "tokenizer.json")
-
-
-class _Toy:
-    """A network that learns to copy what stands after `about`, words it never saw included."""
-
-    def __init__(self) -> None:
-        pairs = summarizer.lines(256, seed=1)
-        self.tokenizer = WordTokenizer.fit([one.split() for one, _ in pairs], "word", 40, 3)
-        architecture = catalog.Architecture(
-            vocabulary=self.tokenizer.size, classes=0, encoder=ENCODER, head=HEAD
-        )
-        keras.utils.set_random_seed(2)
-        self.network = catalog.build(architecture)
-        self.ids, self.summaries = self._encoded(pairs)
-        self._optimizer = keras.optimizers.Adam(0.02)
-        self._learn = tf.function(self._step, reduce_retracing=True)
-        self.manifest = Manifest(
-            name="toy",
-            task=Task.SUMMARIZATION,
-            languages=("en",),
-            labels=(),
-            max_length=ENCODER.length,
-            architecture=architecture.as_manifest(),
-            files={},
-        )
-
-    def loss(self, ids: Any, summaries: Any) -> Any:
-        memory = self.network(ids, training=True)
-        gained, _, counts = summarization.teach(self.network, ids, memory, summaries)
-        return -tf.reduce_sum(gained * counts) / tf.reduce_sum(counts)
-
-    def epoch(self) -> float:
-        order = np.random.default_rng(1).permutation(len(self.ids)).reshape(-1, 32)
-        return float(np.mean([self._learn(self.ids[at], self.summaries[at]) for at in order]))
-
-    def _step(self, ids: Any, summaries: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = self.loss(ids, summaries)
-        weights = self.network.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, [one.value for one in weights]), weights)
-        return loss
-
-    def _encoded(self, pairs: "list[tuple[str, str]]") -> "tuple[Any, Any]":
-        ids = np.zeros((len(pairs), 12, 2), np.int32)
-        summaries = np.zeros((len(pairs), 2), np.int32)
-        for row, (text, summary) in enumerate(pairs):
-            words = self.tokenizer.split(text)
-            one = read(words, self.tokenizer, FeatureConfig())
-            ids[row, : len(one)] = one
-            new = unknown((word.form for word in words), self.tokenizer)
-            summaries[row] = list(extended(summary.split(), new, self.tokenizer))
-        return ids, summaries
-
-
-@pytest.fixture(scope="module")
-def toy() -> _Toy:
-    return _Toy()
-
-
-def test_the_gradient_reaches_every_weight(toy: _Toy) -> None:
-    with tf.GradientTape() as tape:
-        loss = toy.loss(toy.ids[:64], toy.summaries[:64])
-    weights = toy.network.trainable_variables
-    gradients = tape.gradient(loss, [one.value for one in weights])
-    for weight, gradient in zip(weights, gradients, strict=True):
-        assert gradient is not None, weight.path
-        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path
-
-
-def test_from_scratch_it_learns_to_copy_words_it_never_saw(toy: _Toy) -> None:
-    losses = [toy.epoch() for _ in range(12)]
-    assert losses[-1] < losses[0] / 5
-    pairs = summarizer.lines(40, seed=99)
-    answers = LiveModel(toy.manifest, toy.tokenizer, toy.network).predict_texts(
-        [text for text, _ in pairs]
-    )
-    right = sum(
-        (answer.summary or "").lower() == summary
-        for answer, (_, summary) in zip(answers, pairs, strict=True)
-    )
-    assert right >= 36
