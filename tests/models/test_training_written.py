@@ -35,12 +35,12 @@ longest = 6
 beams = 2
 ngram = 0
 [fit]
-epochs = 14
+epochs = 10
 batch_size = 16
 learning_rate = 0.03
 label_smoothing = 0.02
 average = 0.5
-patience = 14
+patience = 10
 """
 
 
