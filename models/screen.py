@@ -13,14 +13,14 @@ class Screen:
         self._task = self._bar.add_task("steps", total=None)
 
     def __enter__(self) -> "Screen":
-        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def step(self, done: int, total: int) -> None:
-        """Move the bar."""
+        """Move the bar, which is there from the first step on: a mistake before it has no bar."""
+        self._bar.start()
         self._bar.update(self._task, completed=done, total=total)
 
     def say(self, text: str) -> None:

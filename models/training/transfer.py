@@ -17,9 +17,34 @@ from schemas.errors import DataError, SettingsError
 
 
 def check(config: Config, parent: Path | None) -> None:
-    """Raise SettingsError where the recipe's `[transfer]` has nothing to work on."""
-    if config.transfer == TransferConfig():
-        return
+    """Raise SettingsError where the recipe's `[transfer]` has nothing to work on.
+
+    Raises ArtifactError where the parent cannot be read, DataError where its encoder is another.
+    """
+    if config.transfer != TransferConfig():
+        _check_pace(config, parent)
+    if parent is not None:
+        _check_encoder(config.encoder, parent)
+
+
+def start(network: Any, architecture: Architecture, parent: Path | None) -> str | None:
+    """Copy the parent's encoder into `network`; return its digest, or None without a parent.
+
+    Raises DataError where the layers do not fit.
+    """
+    if parent is None:
+        return None
+    manifest = artifact.verify(parent)
+    theirs = catalog.read(manifest.architecture)
+    source = catalog.restore(theirs, parent / artifact.WEIGHTS)
+    names = {layer.name for layer in network.layers}
+    for name in catalog.encoder_layers(architecture.encoder):
+        if name in names:
+            _copy(source, network, name, parent)
+    return artifact.digest(manifest)
+
+
+def _check_pace(config: Config, parent: Path | None) -> None:
     if parent is None:
         raise SettingsError("[transfer] in the recipe needs --init-from: give a parent")
     if config.distil.teachers:
@@ -32,23 +57,16 @@ def check(config: Config, parent: Path | None) -> None:
             )
 
 
-def start(network: Any, architecture: Architecture, parent: Path | None) -> str | None:
-    """Copy the parent's encoder into `network`; return its digest, or None without a parent.
-
-    Raises DataError where the encoders differ.
-    """
-    if parent is None:
-        return None
-    manifest = artifact.verify(parent)
-    theirs = catalog.read(manifest.architecture)
-    if theirs.encoder != architecture.encoder:
-        raise DataError(f"{parent} has another encoder than the recipe: they must be the same")
-    source = catalog.restore(theirs, parent / artifact.WEIGHTS)
-    names = {layer.name for layer in network.layers}
-    for name in catalog.encoder_layers(architecture.encoder):
-        if name in names:
-            _copy(source, network, name, parent)
-    return artifact.digest(manifest)
+def _check_encoder(wanted: catalog.EncoderConfig, parent: Path) -> None:
+    theirs = catalog.read(artifact.read_manifest(parent).architecture).encoder
+    if theirs == wanted:
+        return
+    fields = wanted.__struct_fields__ if type(theirs) is type(wanted) else ("type",)
+    differ = [name for name in fields if getattr(theirs, name, 0) != getattr(wanted, name, 1)]
+    raise DataError(
+        f"{parent} has another encoder than the recipe ({', '.join(differ)} in [encoder]): "
+        "they must be the same"
+    )
 
 
 def _copy(source: Any, network: Any, name: str, parent: Path) -> None:

@@ -92,6 +92,8 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["publish", "--metadata", "colour", "-"], ["KEY=VALUE", "colour"]),
         (["publish", "--model", "No Model", "-"], ["model"]),
         (["results", "get", "nobody-sent-this"], ["nobody-sent-this"]),
+        (["train", "--lang", "en", "--name", "x", "--out", "v"], ["--task", "[[tasks]]"]),
+        (["pretrain", "--lang", "en", "--raw", "nowhere.txt", "--out", "v"], ["nowhere.txt"]),
         (["results", "list", "--task", "sentiment", "--since", "lately"], ["lately", "2h"]),
         (["results", "list", "--task", "sentiment", "--model", "m@x"], ["m@x", "name@3"]),
     ],
