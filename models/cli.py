@@ -65,6 +65,9 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that share each batch, and this machine.")
+    ] = 1,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
@@ -88,11 +91,12 @@ def train(
     import tensorflow as tf
 
     from models.training import config as recipes
-    from models.training import joint_recipe, run
+    from models.training import joint_recipe, run, together
     from models.training.reading.bad_lines import BadLines
 
     tf.config.experimental.enable_op_determinism()
-
+    if processes > 1:
+        together.take_share(0, processes)
     given = joint_recipe.Files(tuple(train or ()), tuple(dev or ()), tuple(test or ()))
     first, files, recipe = joint_recipe.choose(task, given, config, data)
     with Screen() as screen, BadLines(screen.say) as bad:
@@ -117,7 +121,7 @@ def train(
                 any_language=any_language,
             ),
         )
-        manifest = run.train(request, screen)
+        manifest = run.train(request, screen, processes)
     typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
 
 

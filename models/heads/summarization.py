@@ -65,17 +65,26 @@ def teach(network: Any, ids: Any, memory: Any, summaries: Any) -> tuple[Any, Any
     """Return what is learnt from known summaries int32 [batch, tokens], 0 behind the last.
 
     Three arrays: log P of each token and of END, the mean log P of all words of the vocabulary
-    (for label smoothing), and which of them count, float32 [batch, tokens + 1]: an unknown word
-    that is not in the source cannot be said, so it does not.
+    (for label smoothing), and which of them are `counted`.
     """
     source = _read(network, ids, memory)
     before = ops.pad(summaries, ((0, 0), (1, 0)))
     after = ops.pad(summaries, ((0, 0), (0, 1)))
     said = _decoder(network).teach(source, _table(network), before)
+    gained = pointer_decoder.log_probability(said, source, after)
+    return gained, ops.mean(said.words, axis=-1), counted(summaries)
+
+
+def counted(summaries: Any) -> Any:
+    """Return which tokens, and END, are learnt, float32 [batch, tokens + 1].
+
+    An unknown word that is not in the source cannot be said, so it does not count.
+    """
+    before = ops.pad(summaries, ((0, 0), (1, 0)))
+    after = ops.pad(summaries, ((0, 0), (0, 1)))
     first = ops.equal(ops.cumsum(ops.ones_like(before), axis=1), 1)
     counts = ops.logical_and(ops.logical_or(before != 0, first), after != UNKNOWN)
-    gained = pointer_decoder.log_probability(said, source, after)
-    return gained, ops.mean(said.words, axis=-1), ops.cast(counts, "float32")
+    return ops.cast(counts, "float32")
 
 
 def decode(network: Any, ids: Any, config: SummarizationConfig) -> Summaries:

@@ -73,6 +73,10 @@ class Choices:
         target = tf.nn.softmax(tf.where(output > NONE, worth, NONE))
         return self.disbelief(network, ids, output, target)
 
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return the number of documents."""
+        return tf.shape(ids)[0]
+
     def belief(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the softmax [rows, sentences]."""
         return tf.nn.softmax(output)

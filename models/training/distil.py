@@ -18,6 +18,7 @@ import msgspec
 
 from models.training.config import Config
 from models.training.courses import Course
+from models.training.exchange import Exchange
 from models.training.fit import Trainer
 from models.training.objectives import Believing, Decided, Objective
 from models.training.observer import Observer
@@ -28,7 +29,12 @@ _APART = 1000
 
 
 def taught(
-    course: Course, config: Config, make: Callable[[int], Any], folder: Path, observer: Observer
+    course: Course,
+    config: Config,
+    make: Callable[[int], Any],
+    folder: Path,
+    observer: Observer,
+    exchange: Exchange,
 ) -> Objective:
     """Train the teachers in folders below `folder`, or go on there; return what is learnt of them.
 
@@ -43,7 +49,8 @@ def taught(
     for number in range(1, config.distil.teachers + 1):
         fit = msgspec.structs.replace(config.fit, seed=config.fit.seed + _APART * number)
         network = make(fit.seed)[0]
-        trainer = Trainer(network, course.objective, fit, len(course.train.ids))
+        examples = len(course.train.ids)
+        trainer = Trainer(network, course.objective, fit, examples, exchange=exchange)
         trainer.run(course.train, course.dev, folder / f"teacher-{number}", observer)
         teachers.append(network)
     return Taught(course.objective, teachers, config.distil.weight)
@@ -61,6 +68,10 @@ class Taught:
         learnt = self._objective.loss(network, ids, output, labels)
         believed = self._objective.disbelief(network, ids, output, self._mean_belief(ids))
         return (1 - self._weight) * learnt + self._weight * believed
+
+    def count(self, ids: Any, labels: Any) -> Any:
+        """See `Objective`."""
+        return self._objective.count(ids, labels)
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """See `Objective`."""

@@ -12,6 +12,7 @@ goes to TensorBoard's event files too.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from models.training.batches import Batch, Encoded
 from models.training.checkpoint import Checkpoint, Progress
 from models.training.config import FitConfig
 from models.training.events import Events
+from models.training.exchange import ALONE, Exchange
 from models.training.learner import Learner
 from models.training.objectives import Decided, Objective
 from models.training.observer import Observer
@@ -40,11 +42,13 @@ class Trainer:
         config: FitConfig,
         examples: int,
         pace: Pace | None = None,
+        exchange: Exchange = ALONE,
     ) -> None:
         self._objective, self._config, self._pace = objective, config, pace
+        self._exchange, self._leads = exchange, exchange.rank == 0
         self._per_epoch = -(-examples // config.batch_size)
         self._total = self._per_epoch * config.epochs
-        self._learner = Learner(network, objective, config, self._total, pace)
+        self._learner = Learner(network, objective, config, self._total, pace, exchange)
         self._window: list[tuple[Any, Batch, Any]] = []
 
     def run(self, train: Encoded, dev: Encoded, folder: Path, observer: Observer) -> Progress:
@@ -52,16 +56,20 @@ class Trainer:
 
         Raises DataError where `folder` holds a checkpoint of something else, or is full.
         """
-        checkpoint, learner = Checkpoint(folder), self._learner
-        progress = checkpoint.restore(learner.state()) or Progress(metric=self._objective.metric)
-        with Events(folder / workspace.EVENTS, progress, observer) as events:
+        checkpoint = Checkpoint(folder)
+        progress = self._begin(checkpoint)
+        shown = Events(folder / workspace.EVENTS, progress, observer) if self._leads else None
+        with shown or nullcontext(observer) as told:
             while not self._finished(progress):
-                for _ in self._epoch(train, progress, events):
-                    checkpoint.save(learner.state(), progress)
+                for _ in self._epoch(train, progress, told):
+                    self._save(checkpoint, progress)
                 progress.epochs += 1
-                self._score_epoch(dev, progress, events, checkpoint)
-                checkpoint.save(learner.state(), progress)
-        learner.set_weights(checkpoint.best(progress))
+                if self._leads:
+                    self._score_epoch(dev, progress, told, checkpoint)
+                progress.dev = self._exchange.tell(progress.dev)
+                self._save(checkpoint, progress)
+        self._learner.set_weights(checkpoint.best(progress))
+        self._exchange.tell([])  # before all have read them, nobody may clear the folder
         return progress
 
     def decide(self, data: Encoded) -> Decided:
@@ -69,6 +77,21 @@ class Trainer:
         return [
             (batch, self._learner.decide(batch)) for batch in batches.by_length(data, SCORE_ROWS)
         ]
+
+    def _begin(self, checkpoint: Checkpoint) -> Progress:
+        """Return where the training stands; every process begins with the first one's state."""
+        progress = checkpoint.restore(self._learner.state()) if self._leads else None
+        if progress is None:
+            progress = Progress(metric=self._objective.metric)
+        if self._exchange is ALONE:
+            return progress
+        self._save(checkpoint, progress)
+        self._exchange.tell([])
+        return progress if self._leads else checkpoint.restore(self._learner.state()) or progress
+
+    def _save(self, checkpoint: Checkpoint, progress: Progress) -> None:
+        if self._leads:
+            checkpoint.save(self._learner.state(), progress)
 
     def _finished(self, progress: Progress) -> bool:
         waited = progress.epochs - progress.best_epoch
@@ -80,7 +103,8 @@ class Trainer:
         if self._pace is not None:
             self._pace.begin(progress.epochs)
         for batch in batches.epoch(train, config, progress.epochs, done):
-            self._window.append((*self._learner.learn(batch), batch))
+            own = self._exchange.share(batch)
+            self._window.append((*self._learner.learn(own), own))
             progress.steps += 1
             observer.step(progress.steps, self._total)
             last = progress.steps % self._per_epoch == 0

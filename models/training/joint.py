@@ -44,6 +44,11 @@ class Joint:
         learn = [partial(self._loss, number, network, ids, output, labels) for number in self._all]
         return tf.switch_case(labels[0, 0], learn)
 
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return the number of texts, or of tokens where the branch of the batch tags."""
+        counts = [partial(self._count, part, ids, labels) for part in self._parts]
+        return tf.switch_case(labels[0, 0], counts)
+
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return each branch's most probable labels, tags one by one: int32 [rows, columns]."""
         return _packed([tf.argmax(one, axis=-1) for one in output])
@@ -83,6 +88,10 @@ class Joint:
         part, branch = self._parts[number], self._branches(network, output)[number]
         own = _labels(part, labels, tf.shape(ids)[1])
         return part.weight * part.objective.loss(branch, ids, output[number], own)
+
+    def _count(self, part: Part, ids: Any, labels: Any) -> Any:
+        own = _labels(part, labels, tf.shape(ids)[1])
+        return tf.cast(part.objective.count(ids, own), tf.float32)
 
     def _own(self, number: int, batch: Batch, numbers: NDArray[Any]) -> tuple[Batch, NDArray[Any]]:
         """Return a batch of one branch as its objective knows it, and what was decided for it."""

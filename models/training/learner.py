@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.training.batches import Batch
 from models.training.config import FitConfig
+from models.training.exchange import ALONE, Exchange
 from models.training.objectives import Objective
 from models.training.pace import Pace, PacedAdam
 
@@ -32,7 +33,9 @@ class Learner:
         config: FitConfig,
         steps: int,
         pace: Pace | None = None,
+        exchange: Exchange = ALONE,
     ) -> None:
+        self._exchange = exchange
         self._network, self._objective, self._config = network, objective, config
         self._rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
         learnt = network.trainable_variables
@@ -44,7 +47,10 @@ class Learner:
         )
 
     def learn(self, batch: Batch) -> tuple[Any, Any]:
-        """Learn one batch; return its loss, a scalar, and the answers to it, both tensors."""
+        """Learn one batch, or this process's share of it.
+
+        Return the loss of the whole batch, a scalar, and the answers to the share, both tensors.
+        """
         if self._learn is None:
             labels = tf.nest.map_structure(_any_size, batch.labels)
             self._learn = tf.function(self._step, input_signature=[_inputs(self._network), labels])
@@ -83,6 +89,8 @@ class Learner:
             scaled = self._optimizer.scale_loss(loss)
         variables = self._network.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        count = self._objective.count(ids, labels)
+        loss, *gradients = self._exchange.mean([loss, *gradients], count)
         self._optimizer.apply(gradients, variables)
         return loss, self._objective.guess(self._network, ids, output)
 

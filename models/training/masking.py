@@ -72,7 +72,11 @@ class Masked:
         """Return the mean cross entropy over the tokens that are asked for."""
         _, asked, logits = _asked(network, ids, output)
         lost = tf.nn.sparse_softmax_cross_entropy_with_logits(asked, logits)
-        return tf.reduce_sum(lost) / tf.maximum(tf.cast(tf.size(asked), tf.float32), 1.0)
+        return tf.reduce_sum(lost) / self.count(ids, labels)
+
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return the number of tokens that are asked for; 1 where there is none."""
+        return tf.maximum(tf.reduce_sum(tf.cast(ids[..., -1] > 0, tf.float32)), 1.0)
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return what the output decides."""

@@ -31,6 +31,9 @@ class Objective(Protocol):
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
         """Return the mean loss of a batch, a scalar."""
 
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return over how many texts or tokens the loss is the mean, a scalar."""
+
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the answers that `output`, seen in training, stands for, in the labels' shape."""
 
@@ -73,6 +76,10 @@ class Labels:
         losses = tf.nn.softmax_cross_entropy_with_logits(target, output)
         return tf.reduce_mean(losses * tf.gather(self._weights, labels))
 
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return the number of texts."""
+        return tf.shape(ids)[0]
+
     def belief(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the softmax [rows, classes]."""
         return tf.nn.softmax(output)
@@ -108,7 +115,11 @@ class Tags:
         mask = tagging.mask_of(ids)
         allowed = network.get_layer(tagging.CRF).scores(self._grammar)
         gained = crf.log_likelihood(output, labels, mask, allowed)
-        return -tf.reduce_sum(gained) / tf.reduce_sum(tf.cast(mask, tf.float32))
+        return -tf.reduce_sum(gained) / self.count(ids, labels)
+
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return the number of real tokens."""
+        return tf.reduce_sum(tf.cast(tagging.mask_of(ids), tf.float32))
 
     def belief(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the marginals [rows, length, classes]."""

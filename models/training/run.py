@@ -8,7 +8,7 @@ lies in `<out>.training` (`models.training.workspace`), from which `resume` goes
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import msgspec
@@ -23,62 +23,54 @@ from models.training import (
     curves,
     distil,
     raw_text,
+    together,
     transfer,
     word_vectors,
     workspace,
     written,
 )
 from models.training.checkpoint import Progress
-from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.courses.joint import JointCourse, answering
+from models.training.exchange import Exchange
 from models.training.fit import Trainer
 from models.training.objectives import Labels, Tags
 from models.training.observer import Observer
 from models.training.pace import pace_of
-from models.training.reading.corpus import Reading
+from models.training.request import Request
 from schemas.errors import UnavailableError
-from schemas.model_version import Language, Manifest, Sample
-from schemas.task import Task
+from schemas.model_version import Manifest, Sample
+
+__all__ = ["Learnt", "Request", "learn", "train"]
 
 SAMPLES = 8
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be trained, on what, and where it goes."""
+class Learnt(NamedTuple):
+    """A network that has learnt, and how."""
 
-    name: str
-    task: Task
-    lang: Language
-    train: tuple[Path, ...]
-    dev: tuple[Path, ...]
-    test: tuple[Path, ...] = ()
-    """Scored at the end, never looked at before; empty for no test scores."""
-    raw: tuple[Path, ...] = ()
-    """Unlabelled texts that give the first vectors."""
-    vectors: Path | None = None
-    """Word vectors to start from, as text; None for none."""
-    lexicon: Path | None = None
-    """Dictionary for the features that look words up; None for none."""
-    init_from: Path | None = None
-    """Version directory whose tokenizer and encoder the training starts from; None for nothing."""
-    config: Config
-    out: Path
-    resume: bool = False
-    reading: Reading = Reading()
+    course: Course
+    network: Any
+    architecture: catalog.Architecture
+    parent: str | None
+    trainer: Trainer
+    progress: Progress
 
 
-def train(request: Request, observer: Observer) -> Manifest:
+def train(request: Request, observer: Observer, processes: int = 1) -> Manifest:
     """Train and write the version directory `request.out`; return its manifest.
 
     Raises:
         DataError: unusable files, or `out` exists.
-        UnavailableError: the disk takes no more; what was finished can be resumed.
+        UnavailableError: the disk takes no more, or one of several processes was gone before the
+            end; what was finished can be resumed.
     """
     transfer.check(request.config, request.init_from)
     folder = _enter(request)
     try:
-        return _train(request, observer, folder)
+        with together.joined(request, processes, folder) as exchange:
+            learnt = learn(request, folder, observer, exchange)
+        return _conclude(request, learnt, folder)
     except OSError as error:
         raise UnavailableError(
             f"{request.out} cannot be written: {error.strerror or error}; make room, then train "
@@ -88,7 +80,8 @@ def train(request: Request, observer: Observer) -> Manifest:
         workspace.leave(folder)
 
 
-def _train(request: Request, observer: Observer, folder: Path) -> Manifest:
+def learn(request: Request, folder: Path, observer: Observer, exchange: Exchange) -> Learnt:
+    """Read the data and learn; with checkpoints in `folder`, from which it goes on."""
     config = request.config
     course = courses.prepare(_sources(request, folder), config)
     architecture = catalog.Architecture(
@@ -98,26 +91,32 @@ def _train(request: Request, observer: Observer, folder: Path) -> Manifest:
         head=course.head if isinstance(course, JointCourse) else config.head,
     )
     make = partial(_network, request, course, architecture, observer)
-    objective = distil.taught(course, config, make, folder, observer)
+    objective = distil.taught(course, config, make, folder, observer, exchange)
     network, parent = make(config.fit.seed)
     learner = catalog.computing_in(config.fit.precision, network, architecture)
     rows = batches.rows(course.train, config.fit.batch_size)
     pace = pace_of(learner, config)
-    trainer = Trainer(learner, objective, config.fit, rows, pace)
+    trainer = Trainer(learner, objective, config.fit, rows, pace, exchange)
     progress = trainer.run(course.train, course.dev, folder, observer)
     network.set_weights(learner.get_weights())
-    _draw(course, trainer, progress, folder)
-    network, architecture = answering(network, architecture)
-    manifest = _manifest(request, architecture, course)
-    manifest = msgspec.structs.replace(manifest, parent=parent)
-    manifest = _finish(request, manifest, course, network)
-    return written.write(request.out, manifest, config, course.tokenizer, network, folder)
+    return Learnt(course, network, architecture, parent, trainer, progress)
 
 
-def _draw(course: Course, trainer: Trainer, progress: Progress, folder: Path) -> None:
-    curves.draw(progress, folder / workspace.CURVE)
+def _conclude(request: Request, learnt: Learnt, folder: Path) -> Manifest:
+    _draw(learnt, folder)
+    network, architecture = answering(learnt.network, learnt.architecture)
+    manifest = _manifest(request, architecture, learnt.course)
+    manifest = msgspec.structs.replace(manifest, parent=learnt.parent)
+    manifest = _finish(request, manifest, learnt.course, network)
+    tokenizer = learnt.course.tokenizer
+    return written.write(request.out, manifest, request.config, tokenizer, network, folder)
+
+
+def _draw(learnt: Learnt, folder: Path) -> None:
+    course = learnt.course
+    curves.draw(learnt.progress, folder / workspace.CURVE)
     if isinstance(course.objective, Labels | Tags):
-        table = confusion.of(course.objective, trainer.decide(course.dev), course.labels)
+        table = confusion.of(course.objective, learnt.trainer.decide(course.dev), course.labels)
         confusion.draw(table, folder / workspace.CONFUSION)
 
 

@@ -53,7 +53,8 @@ def enter(out: Path, recipe: bytes, files: Mapping[str, Path], resume: bool) -> 
 
 def leave(folder: Path) -> None:
     """Remove the folder of a training that ended before anything was learnt."""
-    if [path.name for path in folder.iterdir()] == [_ORIGIN]:
+    left = {path.name for path in folder.iterdir() if path.suffix != ".log"}
+    if left == {_ORIGIN}:
         shutil.rmtree(folder)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from models.heads.summarization import SummarizationConfig, decode, teach
+from models.heads.summarization import SummarizationConfig, counted, decode, teach
 from models.text.tokenizer import PAD
 from models.training.objectives import Decided
 from models.training.rouge import rouge_of_units
@@ -30,7 +30,11 @@ class Writing:
         """Return the smoothed negative log probability, by word."""
         gained, every, counts = teach(network, ids, output, labels)
         smooth = (1 - self._smoothing) * gained + self._smoothing * every
-        return -tf.reduce_sum(smooth * counts) / tf.reduce_sum(counts)
+        return -tf.reduce_sum(smooth * counts) / self.count(ids, labels)
+
+    def count(self, ids: Any, labels: Any) -> Any:
+        """Return the number of words that are learnt."""
+        return tf.reduce_sum(counted(labels))
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return no words, int32 [batch, 0]."""

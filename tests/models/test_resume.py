@@ -4,11 +4,8 @@ The killed half and the whole training are processes apart, so equal bits also s
 alone decides.
 """
 
-import json
 import resource
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +18,7 @@ from models.live_model import LiveModel
 from models.training import workspace
 from models.training.checkpoint import Checkpoint, Progress
 from schemas.errors import DataError
-from tests.models.training_rig import begin, train, write_corpus
+from tests.models.training_rig import begin, train, wait_for_mid_epoch, write_corpus
 
 RECIPE = """
 [encoder]
@@ -60,23 +57,12 @@ def killed(folder: Path) -> Path:
     """A training killed in the middle of an epoch, between two checkpoints."""
     process = begin(folder, "killed")
     try:
-        _wait_for_mid_epoch(folder / "killed.training" / "progress.json", process)
+        wait_for_mid_epoch(folder / "killed.training" / "progress.json", process)
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert not (folder / "killed").exists()
     return folder / "killed"
-
-
-def _wait_for_mid_epoch(path: Path, process: "subprocess.Popen[str]") -> None:
-    end = time.monotonic() + 100
-    while time.monotonic() < end and process.poll() is None:
-        if path.exists():
-            progress = json.loads(path.read_bytes())
-            if progress["epochs"] >= 1 and progress["steps"] % 10:
-                return
-        time.sleep(0.01)
-    raise AssertionError("the training was over before it could be killed")
 
 
 def _weights(version: Path) -> list[Any]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,15 @@ def options(folder: Path, out: str) -> tuple[object, ...]:
     files = {"train": "train.jsonl", "dev": "dev.jsonl", "config": "recipe.toml", "out": out}
     paths = {key: folder / name for key, name in files.items()}
     return ("train", *(x for key, value in (facts | paths).items() for x in (f"--{key}", value)))
+
+
+def wait_for_mid_epoch(path: Path, process: "subprocess.Popen[str]") -> None:
+    """Wait until the progress at `path` has come to the middle of a later epoch."""
+    end = time.monotonic() + 240  # two processes that import TensorFlow, on a busy machine
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists():
+            progress = json.loads(path.read_bytes())
+            if progress["epochs"] >= 1 and progress["steps"] % 10:
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"no middle of an epoch was seen; exit code {process.poll()}")
