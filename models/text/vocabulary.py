@@ -28,6 +28,8 @@ SPECIAL = ("[PAD]", "[UNK]")
 Unit = Literal["subword", "character", "word", "chinese word"]
 
 _HAN_RUNS = r"\p{Han}+|[^\W\p{Han}]+|\S"
+_LONG_WORD = ".{1000}"
+"""What a longer word is cut into: learning costs the square of a word's length."""
 
 
 def learn(texts: Iterable[str], unit: Unit, size: int, min_frequency: int) -> Tokenizer:
@@ -51,7 +53,11 @@ def _subwords(texts: Iterable[str], alphabet: set[str], size: int, min_frequency
     """
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated"), pre_tokenizers.BertPreTokenizer()]
+        [
+            pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated"),
+            pre_tokenizers.BertPreTokenizer(),
+            pre_tokenizers.Split(Regex(_LONG_WORD), "isolated"),
+        ]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=size,

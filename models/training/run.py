@@ -66,8 +66,8 @@ def train(request: Request, observer: Observer, processes: int = 1) -> Manifest:
             end; what was finished can be resumed.
     """
     transfer.check(request.config, request.init_from)
-    folder = _enter(request)
     try:
+        folder = _enter(request)
         with together.joined(request, processes, folder) as exchange:
             learnt = learn(request, folder, observer, exchange)
         return _conclude(request, learnt, folder)
@@ -77,7 +77,7 @@ def train(request: Request, observer: Observer, processes: int = 1) -> Manifest:
             "again with --resume"
         ) from error
     finally:
-        workspace.leave(folder)
+        workspace.leave(request.out)
 
 
 def learn(request: Request, folder: Path, observer: Observer, exchange: Exchange) -> Learnt:

@@ -51,10 +51,12 @@ def enter(out: Path, recipe: bytes, files: Mapping[str, Path], resume: bool) -> 
     return folder
 
 
-def leave(folder: Path) -> None:
+def leave(out: Path) -> None:
     """Remove the folder of a training that ended before anything was learnt."""
-    left = {path.name for path in folder.iterdir() if path.suffix != ".log"}
-    if left == {_ORIGIN}:
+    folder = beside(out)
+    if folder.is_dir() and {_ORIGIN}.issuperset(
+        path.name for path in folder.iterdir() if path.suffix != ".log"
+    ):
         shutil.rmtree(folder)
 
 

@@ -4,10 +4,7 @@ The killed half and the whole training are processes apart, so equal bits also s
 alone decides.
 """
 
-import resource
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from models.live_model import LiveModel
 from models.training import workspace
 from models.training.checkpoint import Checkpoint, Progress
 from schemas.errors import DataError
+from tests.full_disk import full_after
 from tests.models.training_rig import begin, train, wait_for_mid_epoch, write_corpus
 
 RECIPE = """
@@ -94,17 +92,6 @@ def test_a_killed_training_ends_with_the_same_bits(folder: Path, whole: Path, ki
     assert first.samples == second.samples
 
 
-@contextmanager
-def _full_after(size: int) -> Iterator[None]:
-    """Let no file grow beyond `size` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     import keras
 
@@ -113,7 +100,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     checkpoint.save(variables, Progress(steps=3))
     variables[0].assign(np.full(1000, 2.0))
     before = sorted(path.name for path in tmp_path.iterdir())
-    with _full_after(2000), pytest.raises(DataError, match=r"cannot be written.*--resume"):
+    with full_after(2000), pytest.raises(DataError, match=r"cannot be written.*--resume"):
         checkpoint.save(variables, Progress(steps=6))
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     restored = Checkpoint(tmp_path).restore(variables)

@@ -4,9 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorflow.python.framework.config import disable_op_determinism
+from typer.testing import CliRunner
 
 from models import artifact
+from models.cli import app
 from models.live_model import LiveModel
+from schemas.errors import DataError, UnavailableError
+from tests.full_disk import full_after
 from tests.models.training_rig import here, options, textmill, write_corpus
 
 RECIPE = """
@@ -76,3 +81,48 @@ def test_evaluate_scores_a_version(trained: Path, folder: Path) -> None:
     assert result["accuracy"] == pytest.approx(expected, abs=1e-4)
     assert result["left_out"] > 0
     assert result["examples"] + result["left_out"] == 150
+
+
+UNUSABLE = {
+    "one label": ('{"text": "a film", "label": "good"}\n', "needs two labels"),
+    "empty": ("", "holds no examples"),
+    "Chinese": ('{"text": "房间很干净，服务也好。", "label": "good"}\n' * 2, "read as Chinese"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_data_that_cannot_be_learnt_leaves_nothing(tmp_path: Path, folder: Path, case: str) -> None:
+    content, message = UNUSABLE[case]
+    (tmp_path / "train.jsonl").write_text(content)
+    for name in ("dev.jsonl", "recipe.toml"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(DataError, match=message):
+        here(*options(tmp_path, "out"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+def test_a_full_disk_leaves_nothing(tmp_path: Path, size: int) -> None:
+    write_corpus(tmp_path, 150)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    before = sorted(tmp_path.iterdir())
+    with full_after(size), pytest.raises(UnavailableError, match=r"cannot be written: .*make room"):
+        here(*options(tmp_path, "out"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_bad_lines_and_unknown_labels_are_told(tmp_path: Path) -> None:
+    write_corpus(tmp_path, 150)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    with (tmp_path / "dev.jsonl").open("a") as file:
+        file.write('no line\n{"text": "odd", "label": "unheard"}\n')
+    done = CliRunner().invoke(app, [*map(str, options(tmp_path, "out"))])
+    disable_op_determinism()
+    assert done.exit_code == 0, done.stderr
+    assert "dev.jsonl, line 151: " in done.stderr
+    assert "1 bad lines were left out" in done.stderr
+    assert "texts are left out whose labels no training text has: 'unheard'" in done.stderr
+    with pytest.raises(DataError, match=r"dev\.jsonl, line 151: "):
+        here(*options(tmp_path, "other"), "--strict")
+    assert not list(tmp_path.glob("other*"))

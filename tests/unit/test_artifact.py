@@ -9,6 +9,7 @@ from models import artifact
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
 from schemas.task import Task
+from tests.full_disk import full_after
 
 MANIFEST = Manifest(
     name="toy",
@@ -46,6 +47,14 @@ def test_what_was_saved_verifies(tmp_path: Path) -> None:
 def test_equal_content_has_an_equal_digest(tmp_path: Path) -> None:
     one, other = (artifact.read_manifest(_save(tmp_path, name)) for name in ("one", "other"))
     assert artifact.digest(one) == artifact.digest(other)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    members = _members(tmp_path / "parts", ("metadata.json", "config.json", "model.weights.h5"))
+    before = sorted(tmp_path.iterdir())
+    with full_after(100), pytest.raises(OSError, match="too large"):
+        artifact.save(tmp_path / "v", MANIFEST, members)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_version_is_never_written_over(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.text.tokenizer import Tokenizer
 from models.training import data, summarised, tagged
 from models.training.data import Example
 from models.training.reading.bad_lines import SHOWN, BadLines
@@ -243,3 +244,12 @@ def test_only_the_first_bad_lines_are_said_one_by_one(tmp_path: Path) -> None:
         assert len(data.read(path, bad.reading())) == 1
     assert len(said) == SHOWN + 1
     assert said[-1].startswith("50 bad lines were left out")
+
+
+@pytest.mark.parametrize("word", ["a word ", "x", "字"])
+def test_a_line_of_a_megabyte_is_a_text_like_others(tmp_path: Path, word: str) -> None:
+    text = word * ((1 << 20) // len(word.encode()))
+    _as_json(tmp_path / "a.jsonl", [{"text": text, "label": "x"}, {"text": "b", "label": "y"}])
+    read = data.corpus([tmp_path / "a.jsonl"])
+    assert [len(one.text) for one in read] == [len(text), 1]
+    assert Tokenizer.fit((one.text for one in read), 100, 1).size <= 100

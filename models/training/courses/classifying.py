@@ -24,6 +24,8 @@ from schemas.question import Question
 
 CHUNK = 256
 """Texts that are encoded together."""
+_NAMED = 10
+"""Most labels that a warning names."""
 
 
 class Classifying:
@@ -32,7 +34,8 @@ class Classifying:
     def __init__(self, sources: Sources, config: Config, tokenizer: Units | None = None) -> None:
         """Read and encode; `tokenizer` is that of a joint training."""
         self._sources, self._encoder = sources, config.encoder
-        examples = data.corpus(sources.train, sources.reading, config.data.drop_labels)
+        self._dropped = config.data.drop_labels
+        examples = data.corpus(sources.train, sources.reading, self._dropped)
         examples.check_language(sources.lang)
         self.labels = data.labels_of(examples, sources.train[0])
         self._dev = self._known(sources.dev)
@@ -55,7 +58,12 @@ class Classifying:
         return scoring.score(model, self._known(paths))
 
     def _known(self, paths: Sequence[Path]) -> list[data.Example]:
-        examples = data.corpus(paths, self._sources.reading)
+        examples = list(data.corpus(paths, self._sources.reading, self._dropped))
+        if unknown := sorted({one.label for one in examples} - set(self.labels)):
+            self._sources.reading.warn(
+                f"{paths[0]}: texts are left out whose labels no training text has: "
+                + ", ".join(map(repr, unknown[:_NAMED]))
+            )
         return data.select(examples, self.labels, paths[0]).examples
 
     def _encode(self, examples: Iterable[data.Example]) -> Encoded:

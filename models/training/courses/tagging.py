@@ -39,7 +39,13 @@ class Tagging:
         )
         self.objective: Objective = Tags(self.labels)
         self.train = self._encode(sentences)
-        self.dev = self._encode(tagged.known(self._dev, self.labels, sources.dev[0]))
+        known = tagged.known(self._dev, self.labels, sources.dev[0])
+        if others := len(self._dev) - len(known):
+            sources.reading.warn(
+                f"{sources.dev[0]}: {others} sentences do not help to choose the best epoch: no "
+                "training sentence has their tags"
+            )
+        self.dev = self._encode(known)
 
     def questions(self) -> list[Question]:
         """See `Course`."""

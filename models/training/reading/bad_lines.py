@@ -39,6 +39,7 @@ class BadLines:
             label_column=label_column,
             any_language=any_language,
             on_bad_line=None if strict else self._hear,
+            warn=self._say,
         )
 
     def _hear(self, error: DataError) -> None:

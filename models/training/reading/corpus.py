@@ -42,6 +42,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Whether texts may be in another language than the model's."""
     on_bad_line: Callable[[DataError], None] | None = None
     """Told of a line that is no example, which is then left out; None: it ends the reading."""
+    warn: Callable[[str], None] = lambda text: None
+    """Told what else a person should know of the files."""
 
 
 E_co = TypeVar("E_co", bound=Example, covariant=True)
