@@ -4,18 +4,22 @@ The loss is the mean negative log probability of every word and of the end, smoo
 vocabulary (Szegedy et al. 2016). What a dev text scores is ROUGE-L of the summary that the beam
 search really writes, because a model that predicts the next word well may still write badly. To
 write every training text at every step would cost more than learning it, so no score but the loss
-is reported of those.
+is reported of those. Units are those of `models.training.rouge`: in Chinese characters, also of a
+word that is one token.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from models.heads.summarization import SummarizationConfig, counted, decode, teach
-from models.text.tokenizer import PAD
+from models.text.tokenizer import PAD, UNKNOWN
+from models.text.words import WordTokenizer
 from models.training.objectives import Decided
-from models.training.rouge import rouge_of_units
+from models.training.rouge import Rouge, rouge_of_units, units
+from schemas.model_version import Language
 
 
 class Writing:
@@ -23,7 +27,14 @@ class Writing:
 
     metric = "rouge_l"
 
-    def __init__(self, head: SummarizationConfig, smoothing: float) -> None:
+    def __init__(
+        self,
+        tokenizer: WordTokenizer,
+        lang: Language,
+        head: SummarizationConfig,
+        smoothing: float,
+    ) -> None:
+        self._tokenizer, self._lang = tokenizer, lang
         self._head, self._smoothing = head, smoothing
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
@@ -45,21 +56,24 @@ class Writing:
         return decode(network, ids, self._head).words
 
     def scores(self, decided: Decided) -> dict[str, float]:
-        """Return mean ROUGE F1 over words of the vocabulary; nothing where nothing was written."""
+        """Return mean ROUGE F1 and of how many texts; nothing where nothing was written."""
         rows = [
-            rouge_of_units(_words(said), _words(right))
+            rouge_of_units(self._units(said), self._units(right))
             for batch, written in decided
             for right, said in zip(batch.labels, written, strict=True)
             if written.shape[1]
         ]
         if not rows:
             return {}
-        return {"rouge_1": _mean(rows, 0), "rouge_2": _mean(rows, 1), "rouge_l": _mean(rows, 2)}
+        means = np.mean(rows, axis=0).tolist()
+        return {**dict(zip(Rouge._fields, means, strict=True)), "texts": len(rows)}
 
-
-def _words(numbers: Any) -> list[str]:
-    return [str(number) for number in numbers.tolist() if number != PAD]
-
-
-def _mean(rows: Any, column: int) -> float:
-    return float(np.mean([row[column] for row in rows]))
+    def _units(self, numbers: Iterable[int]) -> list[str]:
+        """Return what ROUGE counts; a word that the vocabulary does not hold is its number."""
+        found: list[str] = []
+        for number in numbers:
+            if UNKNOWN < number < self._tokenizer.size:
+                found += units(self._tokenizer.form(int(number)), self._lang)
+            elif number != PAD:
+                found.append(f"[{number}]")
+        return found

@@ -1,6 +1,7 @@
 """Summaries in a model's own words: the target is the reference, as extended numbers."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from models.training.objectives import Objective
 from models.training.summarised import Summarised
 from models.training.writing import Writing as Written
 
+MOST_WRITTEN = 500
+"""Most dev texts that are summarised after each epoch; the row says of how many its scores are."""
+
+One = TypeVar("One")
+
 
 class Writing(Summarizing):
     """Summaries in a model's own words."""
@@ -27,9 +33,11 @@ class Writing(Summarizing):
         self._features = features_of(config)
         texts = (text for one in self.train_examples for text in (one.text, one.summary))
         self.tokenizer: WordTokenizer = text_tokenizer_for(texts, sources, config)
-        self.objective: Objective = Written(self._head, config.fit.label_smoothing)
+        self.objective: Objective = Written(
+            self.tokenizer, self.lang, self._head, config.fit.label_smoothing
+        )
         self.train = self._encode(self.train_examples)
-        self.dev = self._encode(self.dev_examples)
+        self.dev = self._encode(spread(self.dev_examples, MOST_WRITTEN))
 
     def _encode(self, examples: Sequence[Summarised]) -> Encoded:
         ids, labels = [], []
@@ -40,3 +48,8 @@ class Writing(Summarizing):
             ids.append(copying.read(words, self.tokenizer, self._features))
             labels.append(np.array([*copying.extended(said, new, self.tokenizer)], np.int32))
         return Encoded(ids, labels)
+
+
+def spread(examples: Sequence[One], most: int) -> Sequence[One]:
+    """Return at most so many of them, from all over."""
+    return examples[:: -(-len(examples) // most)]
