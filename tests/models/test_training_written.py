@@ -10,6 +10,7 @@ from models.live_model import LiveModel
 from models.training import config, run
 from models.training.courses import Sources, prepare
 from models.training.distil import taught
+from models.training.exchange import ALONE
 from models.training.scoring import evaluate
 from schemas.errors import SettingsError
 from schemas.task import Task
@@ -80,4 +81,4 @@ def test_distillation_is_refused(folder: Path) -> None:
     dev = (folder / "dev.jsonl",)
     course = prepare(Sources(train=dev, dev=dev, lang="en"), recipe)
     with pytest.raises(SettingsError, match="distil"):
-        taught(course, recipe, lambda seed: None, folder, Silent())
+        taught(course, recipe, lambda seed: None, folder, Silent(), ALONE)
