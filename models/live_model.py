@@ -20,6 +20,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from models import artifact, catalog
 from models.answering.answerer import TOLERANCE, Answerer, Parsed
@@ -160,7 +161,7 @@ class LiveModel:
         """Do as `_run` does, in several calls where one would be larger than a usual array."""
         step = max(1, TOKEN_BUDGET // ids.shape[1])
         calls = [self._run(ids[at : at + step], rows - at) for at in range(0, rows, step)]
-        return [np.concatenate(outputs) for outputs in zip(*calls, strict=True)]
+        return [_stacked(outputs) for outputs in zip(*calls, strict=True)]
 
     def ask(
         self, questions: Sequence[Question], token_budget: int = TOKEN_BUDGET
@@ -214,3 +215,20 @@ def _fit(manifest: Manifest, architecture: catalog.Architecture) -> bool:
 
 def _cut(parsed: Parsed, length: int) -> Parsed:
     return msgspec.structs.replace(parsed, ids=parsed.ids[:length], windows=())
+
+
+def _stacked(outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return the rows of several calls as one array; 0 is what a row lacks of the widest.
+
+    Calls differ in width where it is what is counted in the texts, as sentences are.
+    """
+    if len({output.shape[1:] for output in outputs}) == 1:
+        return np.concatenate(outputs)
+    widest = max(output.shape[1] for output in outputs)
+    lacking = [widest - output.shape[1] for output in outputs]
+    return np.concatenate(
+        [
+            np.pad(output, [(0, 0), (0, lack)] + [(0, 0)] * (output.ndim - 2))
+            for output, lack in zip(outputs, lacking, strict=True)
+        ]
+    )

@@ -82,6 +82,34 @@ def test_a_long_document_is_read_to_its_end(model: LiveModel, lang: Language) ->
     assert joined[0].argmax() == 59
 
 
+def test_windows_read_in_several_calls_answer_as_in_one(
+    model: LiveModel, lang: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls in which the fullest window has other numbers of sentences."""
+    word, stop = {"en": ("It ", "it. "), "zh": ("天", "。")}[lang]
+    text = "".join(word * (1 + at % 17) + stop for at in range(60))
+    (at_once,) = model.predict_texts([text])
+    monkeypatch.setattr("models.live_model.TOKEN_BUDGET", 80)
+    (in_turns,) = model.predict_texts([text])
+    assert model.answerer.agree(at_once, in_turns)
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [("", ""), (" \n\t", ""), ("nothing ends here", "nothing ends here"), ("。", "。")],
+)
+def test_a_text_without_sentences_is_answered(model: LiveModel, text: str, summary: str) -> None:
+    (answer,) = model.predict_texts([text])
+    assert answer.summary == summary
+
+
+def test_what_never_stops_is_answered_by_a_piece(model: LiveModel) -> None:
+    (answer,) = model.predict_texts(["word " * 5000])
+    assert answer.summary
+    assert len(answer.summary) < 2 * 20 * len("word ")
+    assert (answer.tokens, answer.truncated) in ((5000, False), (20000, False))
+
+
 def test_a_shared_sentence_has_the_score_of_the_window_where_it_is_farther_from_an_edge(
     model: LiveModel,
 ) -> None:
