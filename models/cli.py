@@ -14,7 +14,6 @@ from models import options
 from models.quiet import import_tensorflow
 from models.screen import Screen
 from schemas.errors import SettingsError
-from schemas.model_version import LANGUAGES, Language
 from schemas.task import Task
 
 app = typer.Typer(no_args_is_help=True)
@@ -103,7 +102,7 @@ def train(
         request = run.Request(
             name=_name(name),
             task=first,
-            lang=_language(lang),
+            lang=options.language(lang),
             train=files.train,
             dev=files.dev,
             test=files.test,
@@ -159,7 +158,7 @@ def pretrain(
     recipe = pretraining.DEFAULT if config is None else recipes.read(config)
     request = pretraining.Request(
         name=_name(name),
-        lang=_language(lang),
+        lang=options.language(lang),
         raw=tuple(raw),
         lexicon=lexicon,
         config=recipes.seeded(recipe, seed),
@@ -206,10 +205,3 @@ def _name(name: str) -> str:
     if not name or set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789-"):
         raise SettingsError(f"--name {name!r}: use lower-case letters, digits and hyphens")
     return name
-
-
-def _language(lang: str) -> Language:
-    for known in LANGUAGES:
-        if lang == known:
-            return known
-    raise SettingsError(f"--lang {lang!r}: choose one of {', '.join(LANGUAGES)}")

@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from schemas.errors import SettingsError
+from schemas.model_version import LANGUAGES, Language
+
 TextColumn = Annotated[
     str | None, typer.Option(help="Key or column of the text; by default the task's own name.")
 ]
@@ -13,3 +16,11 @@ LabelColumn = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="End at the first bad line; else it is left out.")
 ]
+
+
+def language(lang: str) -> Language:
+    """Return what `--lang` names; SettingsError where it is no language of ours."""
+    for known in LANGUAGES:
+        if lang == known:
+            return known
+    raise SettingsError(f"--lang {lang!r}: choose one of {', '.join(LANGUAGES)}")

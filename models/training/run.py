@@ -41,7 +41,7 @@ from models.training.request import Request
 from schemas.errors import UnavailableError
 from schemas.model_version import Manifest, Sample
 
-__all__ = ["Learnt", "Request", "learn", "train"]
+__all__ = ["Learnt", "Request", "learn", "learn_course", "sources", "train"]
 
 SAMPLES = 8
 
@@ -82,8 +82,15 @@ def train(request: Request, observer: Observer, processes: int = 1) -> Manifest:
 
 def learn(request: Request, folder: Path, observer: Observer, exchange: Exchange) -> Learnt:
     """Read the data and learn; with checkpoints in `folder`, from which it goes on."""
+    course = courses.prepare(sources(request, folder), request.config)
+    return learn_course(request, course, folder, observer, exchange)
+
+
+def learn_course(
+    request: Request, course: Course, folder: Path, observer: Observer, exchange: Exchange
+) -> Learnt:
+    """Do the same with data that somebody has read."""
     config = request.config
-    course = courses.prepare(_sources(request, folder), config)
     architecture = catalog.Architecture(
         vocabulary=course.tokenizer.size,
         classes=len(course.labels),
@@ -140,7 +147,8 @@ def _network(
     return network, transfer.start(network, architecture, request.init_from)
 
 
-def _sources(request: Request, folder: Path) -> Sources:
+def sources(request: Request, folder: Path) -> Sources:
+    """Return the files of a training, which keeps what it encodes in `folder`."""
     parent = request.init_from
     return Sources(
         train=request.train,

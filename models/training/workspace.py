@@ -39,16 +39,28 @@ def enter(out: Path, recipe: bytes, files: Mapping[str, Path], resume: bool) -> 
     if out.exists():
         raise DataError(f"{out} exists already: give another --out or remove it")
     folder = beside(out)
-    wanted = {"recipe": hashlib.sha256(recipe).hexdigest()}
-    wanted |= {f"{part} {path.name}": _sha256(path) for part, path in files.items()}
-    origin = folder / _ORIGIN
-    if resume and origin.exists():
-        _check(origin, wanted)
+    wanted, path = origin(recipe, files), folder / _ORIGIN
+    if resume and path.exists():
+        _check(path, wanted)
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    origin.write_bytes(msgspec.json.encode(wanted))
+    path.write_bytes(msgspec.json.encode(wanted))
     return folder
+
+
+def origin(recipe: bytes, files: Mapping[str, Path]) -> dict[str, str]:
+    """Return what tells a training from others: the sha256 of its parts, by their names.
+
+    Raises DataError where a file cannot be read.
+    """
+    parts = {f"{part} {path.name}": _sha256(path) for part, path in files.items()}
+    return {"recipe": hashlib.sha256(recipe).hexdigest(), **parts}
+
+
+def changed(begun: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """Return the names of the parts that two origins do not share."""
+    return sorted(key for key in {*wanted, *begun} if wanted.get(key) != begun.get(key))
 
 
 def leave(out: Path) -> None:
@@ -71,15 +83,15 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
-def _check(origin: Path, wanted: Mapping[str, str]) -> None:
+def _check(path: Path, wanted: Mapping[str, str]) -> None:
     try:
-        begun = msgspec.json.decode(origin.read_bytes(), type=dict[str, str])
+        begun = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except msgspec.DecodeError:
         begun = {}
-    if changed := sorted(key for key in {*wanted, *begun} if wanted.get(key) != begun.get(key)):
+    if parts := changed(begun, wanted):
         raise DataError(
-            f"{origin.parent} was begun with another recipe or other data "
-            f"({', '.join(changed)}): train without --resume"
+            f"{path.parent} was begun with another recipe or other data "
+            f"({', '.join(parts)}): train without --resume"
         )
 
 

@@ -23,6 +23,7 @@ from workers.cli import (
     settings,
     simulate,
     topics,
+    tune,
     versions,
 )
 from workers.failure import kind
@@ -46,6 +47,7 @@ app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)
 app.add_typer(simulate.app)
+app.add_typer(tune.app)
 
 
 def main() -> None:

@@ -1,0 +1,96 @@
+"""A search for a recipe: it goes on by its name, and gives up what falls behind."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from typer.testing import CliRunner
+
+from models.training import config
+from models.training.search import Judge
+from schemas.errors import SettingsError
+from tests.models.training_rig import Silent, write_corpus
+from workers.cli import app
+
+RECIPE = """
+[encoder]
+type = "textcnn"
+length = 16
+embedding = 8
+filters = 8
+widths = [1, 2]
+[fit]
+epochs = 2
+batch_size = 32
+average = 0.5
+"""
+SPACE = """
+[fit.learning_rate]
+low = 1e-5
+high = 5e-2
+log = true
+[encoder.widths]
+choices = [[1], [1, 2]]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TEXTMILL_DATA_DIR", str(tmp_path / "data"))
+    write_corpus(tmp_path, 60)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "space.toml").write_text(SPACE)
+    return tmp_path
+
+
+def _tune(folder: Path, trials: int, **more: str) -> dict[str, Any]:
+    given = {
+        "task": "sentiment",
+        "lang": "en",
+        "study": "toy",
+        "trials": str(trials),
+        "train": str(folder / "train.jsonl"),
+        "dev": str(folder / "dev.jsonl"),
+        "config": str(folder / "recipe.toml"),
+        "space": str(folder / "space.toml"),
+        "out": str(folder / "best" / "recipe.toml"),
+    }
+    options = [text for key, value in (given | more).items() for text in (f"--{key}", value)]
+    done = CliRunner().invoke(app, ["tune", *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def test_a_search_writes_the_best_recipe_and_goes_on_by_its_name(folder: Path) -> None:
+    first = _tune(folder, 2)
+    assert (first["trials"], first["metric"]) == (2, "accuracy")
+    best: Any = config.read(folder / "best" / "recipe.toml")
+    assert best.fit.learning_rate == first["values"]["fit.learning_rate"]
+    assert list(best.encoder.widths) == first["values"]["encoder.widths"]
+    assert best.fit.epochs == 2
+    assert (folder / "best" / "recipe.png").read_bytes().startswith(b"\x89PNG")
+    second = _tune(folder, 3)
+    assert second["trials"] == 3
+    assert second["score"] >= first["score"]
+    assert _tune(folder, 3) == second
+    (folder / "space.toml").write_text(SPACE.replace("5e-2", "6e-2"))
+    with pytest.raises(SettingsError, match=r"study toy was begun with another.*--study"):
+        _tune(folder, 3)
+
+
+def test_a_trial_that_falls_behind_is_given_up() -> None:
+    study = optuna.create_study(
+        direction="maximize", pruner=optuna.pruners.MedianPruner(3, n_warmup_steps=0)
+    )
+    for score in (0.7, 0.8, 0.9):
+        trial = study.ask()
+        Judge(trial, "accuracy", Silent()).report({"epoch": 1, "step": 3, "accuracy": score})
+        study.tell(trial, score)
+    judge = Judge(study.ask(), "accuracy", Silent())
+    judge.report({"step": 1, "accuracy": 0.1})
+    with pytest.raises(optuna.TrialPruned):
+        judge.report({"epoch": 1, "step": 3, "accuracy": 0.6})
+    Judge(study.ask(), "accuracy", Silent()).report({"epoch": 1, "step": 3, "accuracy": 0.85})

@@ -1,0 +1,126 @@
+"""`textmill tune`: a search for the numbers of a recipe."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from models import options
+from models.quiet import import_tensorflow
+from schemas.errors import UnavailableError
+from schemas.settings import load
+from schemas.task import Task
+
+if TYPE_CHECKING:
+    from models.training.config import Config
+    from models.training.run import Request
+    from models.training.search import Found
+    from models.training.space import Space
+
+app = typer.Typer()
+
+
+@app.command()
+def tune(
+    lang: Annotated[str, typer.Option(help="Language of the texts: zh or en.")],
+    space: Annotated[Path, typer.Option(help="What to try: TOML, like a recipe, with ranges.")],
+    study: Annotated[str, typer.Option(help="Name; a search of the same name goes on.")],
+    out: Annotated[Path, typer.Option(help="Best recipe to write; beside it a picture, PNG.")],
+    task: Annotated[
+        Task | None, typer.Option(help="What the model answers; not with [[tasks]] in the recipe.")
+    ] = None,
+    train: Annotated[
+        list[Path] | None, typer.Option("--train", help="Training texts; repeatable.")
+    ] = None,
+    dev: Annotated[
+        list[Path] | None, typer.Option(help="Texts that decide which is best; repeatable.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder that [[tasks]] name their files from; the recipe's else."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe to begin from; default values else.")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Trials of the study, earlier runs included.")
+    ] = 20,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    strict: options.Strict = False,
+) -> None:
+    """Try values of a recipe, each in a training; write the best recipe, for `textmill train`.
+
+    A trial that falls behind the others is given up. The study lies beside the store of the
+    settings: stopped, the same command goes on.
+
+    Example: textmill tune --task sentiment --lang en --train train.jsonl.gz --dev dev.jsonl.gz \\
+    --space space.toml --study reviews --trials 30 --out reviews.toml
+    """
+    import_tensorflow()
+    from models.screen import Screen
+    from models.training import joint_recipe, run
+    from models.training.reading.bad_lines import BadLines
+
+    files = joint_recipe.Files(tuple(train or ()), tuple(dev or ()), ())
+    first, files, recipe = joint_recipe.choose(task, files, config, data)
+    with Screen() as screen, BadLines(screen.say) as bad:
+        request = run.Request(
+            name="trial",
+            task=first,
+            lang=options.language(lang),
+            train=files.train,
+            dev=files.dev,
+            config=recipe,
+            out=out,
+            reading=bad.reading(strict=strict, text_column=text_column, label_column=label_column),
+        )
+        found, tried = _search(study, request, space, trials, screen)
+    base = recipe if config is None else _plain(config)
+    typer.echo(msgspec.json.encode(_write(out, found, tried, base, study)).decode())
+
+
+def _search(
+    study: str, request: "Request", path: Path, trials: int, screen: Any
+) -> tuple["Found", "Space"]:
+    from models.training import space
+    from models.training.search import Search
+    from workers.sql.studies import studies
+
+    tried = space.read(path, request.config)
+    with studies(load().database_url) as storage:
+        return Search(study, storage, request, tried).run(trials, screen), tried
+
+
+def _plain(path: Path) -> "Config":
+    """Return the recipe as it stands in the file, the names of its files not filled in."""
+    from models.training import config
+
+    return config.read(path)
+
+
+def _write(out: Path, found: "Found", tried: "Space", base: "Config", study: str) -> dict[str, Any]:
+    """Write recipe and picture; return what to say of them."""
+    from models.training import recipe_file, search_picture, space
+
+    picture = out.with_suffix(".png")
+    heading = f"The best of {len(found.trials)} trials: dev {found.metric} {found.score:.4f}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        recipe_file.write(space.applied(base, found.best), out, heading)
+        search_picture.draw(found, tried, picture)
+    except OSError as error:
+        raise UnavailableError(
+            f"{out} cannot be written: {error.strerror}; give the command again, the study is kept"
+        ) from error
+    return {
+        "study": study,
+        "trials": len(found.trials),
+        "given_up": found.given_up,
+        "metric": found.metric,
+        "score": found.score,
+        "values": dict(found.best),
+        "recipe": str(out),
+        "picture": str(picture),
+    }
