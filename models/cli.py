@@ -1,4 +1,4 @@
-"""`textmill train`, `textmill pretrain` and `textmill evaluate`.
+"""`textmill train` and `textmill pretrain`.
 
 The commands check what they were given, then hand over to `models.training`. TensorFlow is imported
 inside them, so that `--help` and completion answer at once.
@@ -168,37 +168,6 @@ def pretrain(
     with Screen() as screen:
         manifest = pretraining.pretrain(request, screen)
     typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
-
-
-@app.command()
-def evaluate(
-    model: Annotated[Path, typer.Option(help="Version directory.")],
-    data: Annotated[Path, typer.Option(help="Labelled texts, JSON lines (.gz).")],
-    task: Annotated[
-        Task | None, typer.Option(help="Which of its tasks, where it answers several.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
-) -> None:
-    """Score a version on labelled texts; lines whose label it does not know are left out.
-
-    Tagged sentences give token accuracy and, by the tags' scheme, entity or word F1.
-
-    Example: textmill evaluate --model reviews-1 --data test.jsonl.gz
-    """
-    import_tensorflow()
-    from models.live_model import LiveModel
-    from models.training.scoring import evaluate as evaluate_file
-
-    version = LiveModel.load(model)
-    tasks = list(version.manifest.tasks)
-    if task is None and len(tasks) > 1:
-        raise SettingsError(f"{model} answers several tasks: give --task {' or '.join(tasks)}")
-    result = evaluate_file(version.of(task or tasks[0]), data)
-    if as_json:
-        typer.echo(msgspec.json.encode(result).decode())
-        return
-    for key, value in result.items():
-        typer.echo(f"{key:16} {value:.4f}" if isinstance(value, float) else f"{key:16} {value}")
 
 
 def _name(name: str) -> str:

@@ -7,8 +7,12 @@ there.
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from time import perf_counter
+from typing import Any, TypeVar, cast
+
+import msgspec
 
 from models.answering.classes import ClassAnswerer
 from models.answering.extracts import ExtractAnswerer
@@ -18,7 +22,7 @@ from models.live_model import LiveModel
 from models.text.tags import Chunk, synonyms_for, tags_of
 from models.training import data, summarised, tagged
 from models.training.data import Example
-from models.training.metrics import scores
+from models.training.metrics import calibration_error, micro, scores
 from models.training.reading.corpus import Reading
 from models.training.rouge import mean_rouge
 from models.training.summarised import Summarised
@@ -26,39 +30,72 @@ from models.training.tag_metrics import tag_scores
 from models.training.tagged import Sentence
 from schemas.prediction import Prediction
 
+T = TypeVar("T")
+A = TypeVar("A")
 
-def evaluate(model: LiveModel, path: Path, reading: Reading | None = None) -> dict[str, Any]:
-    """Score a file of the model's task.
 
-    `left_out` counts the lines whose label the model does not know and those that are no examples.
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version is worth on one file."""
+
+    examples: int
+    left_out: int
+    """Lines whose label the model does not know and those that are no examples."""
+    metrics: dict[str, float]
+    """Scores from 0 to 1, by their names, and `texts_per_second`."""
+
+
+def evaluate(model: LiveModel, path: Path, reading: Reading | None = None) -> Evaluation:
+    """Score a file of the model's task; DataError where it has nothing to score.
+
+    The time is that of parsing, predicting and decoding, in the shapes of evaluation, without
+    loading, tracing and reading the file.
     """
     return _EVALUATIONS[type(model.answerer)](model, path, reading or Reading())
 
 
 def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
     """Return accuracy and macro precision, recall and F1; every label must be the model's."""
+    return _label_scores(model, examples, model.ask([one.question for one in examples]))
+
+
+def score_tags(model: LiveModel, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """Return token accuracy and the scheme's F1; a tag that the model does not have is missed."""
+    return tag_scores(
+        [one.tags for one in sentences], _tags(model, sentences), model.manifest.labels
+    )
+
+
+def score_summaries(model: LiveModel, examples: Sequence[Summarised]) -> dict[str, float]:
+    """Return the mean `rouge_1`, `rouge_2` and `rouge_l`, against the best of the references."""
+    return _summary_scores(model, examples, model.ask([one.question for one in examples]))
+
+
+def _label_scores(
+    model: LiveModel, examples: Sequence[Example], answers: Sequence[Prediction]
+) -> dict[str, float]:
     numbers = {label: number for number, label in enumerate(model.manifest.labels)}
-    answers = model.ask([example.question for example in examples])
     gold = [numbers[example.label] for example in examples]
     predicted = [numbers[answer.label or ""] for answer in answers]
     return scores(gold, predicted, len(numbers))
 
 
-def score_tags(model: LiveModel, sentences: Sequence[Sentence]) -> dict[str, float]:
-    """Return token accuracy and the scheme's F1; a tag that the model does not have is missed."""
+def _tags(model: LiveModel, sentences: Sequence[Sentence]) -> list[list[str]]:
+    """Return the tag that the model gives to each token of the corpus."""
     parsed = cast(SpanAnswerer, model.answerer).parse_tokens([one.tokens for one in sentences])
     answers = model.predict_parsed(parsed)
-    labels = model.manifest.labels
-    predicted = [
-        tags_of(_stretches(answer, [word.start for word in one.words]), len(gold.tokens), labels)
+    return [
+        tags_of(
+            _stretches(answer, [word.start for word in one.words]),
+            len(gold.tokens),
+            model.manifest.labels,
+        )
         for one, answer, gold in zip(parsed, answers, sentences, strict=True)
     ]
-    return tag_scores([one.tags for one in sentences], predicted, labels)
 
 
-def score_summaries(model: LiveModel, examples: Sequence[Summarised]) -> dict[str, float]:
-    """Return the mean `rouge_1`, `rouge_2` and `rouge_l`, against the best of the references."""
-    answers = model.ask([one.question for one in examples])
+def _summary_scores(
+    model: LiveModel, examples: Sequence[Summarised], answers: Sequence[Prediction]
+) -> dict[str, float]:
     references = [one.references for one in examples]
     summaries = [answer.summary or "" for answer in answers]
     return mean_rouge(summaries, references, model.manifest.languages[0])
@@ -72,31 +109,47 @@ def _stretches(answer: Prediction, starts: Sequence[int]) -> list[Chunk]:
     ]
 
 
-def _evaluate_labels(model: LiveModel, path: Path, reading: Reading) -> dict[str, Any]:
+def _timed(answer: Callable[[Sequence[T]], Sequence[A]], asked: Sequence[T]) -> tuple[Any, float]:
+    """Return the answers and how many a second there were, after one that is not counted."""
+    answer(asked[:1])
+    start = perf_counter()
+    answers = answer(asked)
+    return answers, len(asked) / (perf_counter() - start)
+
+
+def _evaluate_labels(model: LiveModel, path: Path, reading: Reading) -> Evaluation:
     corpus = data.corpus([path], reading)
-    split = data.select(corpus, model.manifest.labels, path)
-    row = {"examples": len(split.examples), "left_out": split.left_out + corpus.bad_lines}
-    return row | score(model, split.examples)
+    examples, unknown = data.select(corpus, model.manifest.labels, path)
+    answers, pace = _timed(model.ask, [one.question for one in examples])
+    found = _label_scores(model, examples, answers)
+    right = [one.label == said.label for one, said in zip(examples, answers, strict=True)]
+    ece = calibration_error([said.score for said in answers], right)
+    metrics = found | micro(found["accuracy"]) | {"ece": ece, "texts_per_second": pace}
+    left_out = unknown + corpus.bad_lines
+    return Evaluation(examples=len(examples), left_out=left_out, metrics=metrics)
 
 
-def _evaluate_tags(model: LiveModel, path: Path, reading: Reading) -> dict[str, Any]:
+def _evaluate_tags(model: LiveModel, path: Path, reading: Reading) -> Evaluation:
     corpus = tagged.corpus([path], synonyms_for(model.manifest.labels), reading)
     sentences = list(corpus)
-    row = {"examples": len(sentences), "left_out": corpus.bad_lines}
-    return row | score_tags(model, sentences)
+    tags, pace = _timed(partial(_tags, model), sentences)
+    found = tag_scores([one.tags for one in sentences], tags, model.manifest.labels)
+    metrics = found | {"texts_per_second": pace}
+    return Evaluation(examples=len(sentences), left_out=corpus.bad_lines, metrics=metrics)
 
 
-def _evaluate_summaries(model: LiveModel, path: Path, reading: Reading) -> dict[str, Any]:
+def _evaluate_summaries(model: LiveModel, path: Path, reading: Reading) -> Evaluation:
     corpus = summarised.corpus([path], reading)
     examples = list(corpus)
-    row = {"examples": len(examples), "left_out": corpus.bad_lines}
-    return row | score_summaries(model, examples)
+    answers, pace = _timed(model.ask, [one.question for one in examples])
+    metrics = _summary_scores(model, examples, answers) | {"texts_per_second": pace}
+    return Evaluation(examples=len(examples), left_out=corpus.bad_lines, metrics=metrics)
 
 
-_EVALUATIONS: Mapping[type, Callable[[LiveModel, Path, Reading], dict[str, Any]]] = {
+_EVALUATIONS: Mapping[type, Callable[[LiveModel, Path, Reading], Evaluation]] = {
     ClassAnswerer: _evaluate_labels,
     SpanAnswerer: _evaluate_tags,
     SummaryAnswerer: _evaluate_summaries,
     ExtractAnswerer: _evaluate_summaries,
 }
-"""What a version does by its kind of head: parsing, the traced function, reading its outputs."""
+"""By its kind of head, what a version is asked and how its answers are scored."""

@@ -78,7 +78,7 @@ def test_evaluate_scores_a_version(trained: Path, folder: Path) -> None:
     files = ("--model", trained, "--data", folder / "test.jsonl")
     result = json.loads(here("evaluate", *files, "--json"))
     expected = artifact.read_manifest(trained).metrics["test_accuracy"]
-    assert result["accuracy"] == pytest.approx(expected, abs=1e-4)
+    assert result["metrics"]["accuracy"] == pytest.approx(expected, abs=1e-4)
     assert result["left_out"] > 0
     assert result["examples"] + result["left_out"] == 150
 

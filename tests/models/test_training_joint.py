@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from models import artifact
-from models.cli import app
 from models.live_model import LiveModel
 from models.training import joint_recipe, run
 from models.training.batches import Encoded, by_length, rows, shuffled
@@ -20,6 +19,7 @@ from schemas.model_version import Manifest
 from schemas.question import Question
 from schemas.task import Task
 from tests.models.training_rig import Silent
+from workers.cli import app
 
 ENCODER = """
 [encoder]
@@ -149,7 +149,7 @@ def test_evaluate_scores_the_task_that_is_asked_for(folder: Path, manifest: Mani
     assert isinstance(error, SettingsError)
     assert "--task sentiment or tagging" in str(error)
     scored = json.loads(CliRunner().invoke(app, [*asked, "--task", "sentiment"]).stdout)
-    assert scored["accuracy"] == pytest.approx(
+    assert scored["metrics"]["accuracy"] == pytest.approx(
         manifest.metrics["test_sentiment_accuracy"], abs=1e-4
     )
 

@@ -69,7 +69,8 @@ def test_a_tagger_is_trained_evaluated_and_a_parent(folder: Path) -> None:
     assert found == [("Bob Lee", "PER"), ("Oslo", "LOC")]
     files = ("--model", folder / "v", "--data", folder / "test.jsonl")
     result = json.loads(here("evaluate", *files, "--json"))
-    assert result["entity_f1"] == pytest.approx(model.manifest.metrics["test_entity_f1"], abs=1e-4)
-    assert result["accuracy"] > 0.95
+    metrics, stated = result["metrics"], model.manifest.metrics
+    assert metrics["entity_f1"] == pytest.approx(stated["test_entity_f1"], abs=1e-4)
+    assert metrics["accuracy"] > 0.95
     _train(folder, "child", "--init-from", folder / "v")
     assert LiveModel.load(folder / "child").manifest.parent is not None

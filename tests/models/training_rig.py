@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow.python.framework.config import disable_op_determinism
 from typer.testing import CliRunner
 
-from models.cli import app
+from workers.cli import app
 
 WORDS = {"good": ["great", "lovely", "fine"], "bad": ["awful", "poor", "dull"], "ignored": ["x"]}
 
@@ -42,7 +42,7 @@ def lines(seed: int, count: int) -> str:
 
 
 def here(*arguments: object) -> str:
-    """Run a command of `models.cli` in this process; return what it wrote on standard output."""
+    """Run a command in this process; return what it wrote on standard output."""
     try:
         done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     finally:

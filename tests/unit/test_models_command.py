@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, UsageError
 from workers import starters
 from workers.cli import app
 
@@ -48,6 +48,31 @@ def test_an_embedded_store_knows_the_starters_from_the_first_look() -> None:
         "topic-zh@1": ["classification/zh"],
         "words-zh@1": [],
     }
+
+
+def test_the_list_names_task_language_and_corpora() -> None:
+    rows = {row["model"]: row for row in json.loads(run("list", "--json"))}
+    found = rows["ner-en"]
+    assert (found["task"], found["languages"]) == ("tagging", ["en"])
+    assert found["corpora"] == ["en_tag_ner_btc", "en_tag_ner_wnut17"]
+    assert rows["topic-zh"]["corpora"] == ["zh_cls_csl_ctg"]
+
+
+def test_evaluate_finds_a_version_by_its_name(tmp_path: Path) -> None:
+    data = tmp_path / "a.csv"
+    data.write_text("label,text\npositive,房间很干净，服务很好\nnegative,太差了\nodd,x\n,y\n")
+    asked = ["evaluate", "--data", str(data), "--json", "--model"]
+    for model in ("sentiment-zh", "sentiment-zh@1"):
+        done = CliRunner().invoke(app, [*asked, model], catch_exceptions=False)
+        row = json.loads(done.stdout)
+        assert (row["task"], row["examples"], row["left_out"]) == ("sentiment", 2, 2)
+        assert row["metrics"]["accuracy"] == row["metrics"]["micro_f1"] == 1.0
+        assert 0 <= row["metrics"]["ece"] < 0.5
+        assert row["metrics"]["texts_per_second"] > 0
+        assert "line 5: the label is empty" in done.stderr
+    for model in ("sentiment-zh@2", "nothing"):
+        with pytest.raises(UsageError, match="textmill models list"):
+            CliRunner().invoke(app, [*asked, model], catch_exceptions=False)
 
 
 def test_a_registered_version_answers_by_default_only_when_it_is_routed() -> None:

@@ -18,6 +18,7 @@ from workers.cli import (
     database,
     demo,
     doctor,
+    evaluate,
     results,
     running,
     settings,
@@ -43,6 +44,7 @@ app.add_typer(results.app, name="results")
 app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
 app.add_typer(models.cli.app)
+app.add_typer(evaluate.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)

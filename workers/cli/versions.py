@@ -1,16 +1,18 @@
 """`textmill models`: the registered model versions."""
 
 import json
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from schemas.errors import ArtifactError
 from schemas.settings import load
 
 if TYPE_CHECKING:
-    from workers.ports import Registry
+    from workers.ports import ModelVersion, Registry
 
 app = typer.Typer(no_args_is_help=True, help="Model versions.")
 
@@ -75,6 +77,7 @@ def _rows(registry: "Registry") -> list[dict[str, Any]]:
             "task": version.task,
             "tasks": version.tasks,
             "languages": version.languages,
+            "corpora": _corpora(version),
             "state": version.state,
             "default_for": [
                 f"{task}/{language}"
@@ -86,6 +89,20 @@ def _rows(registry: "Registry") -> list[dict[str, Any]]:
         }
         for version in registry.versions()
     ]
+
+
+def _corpora(version: "ModelVersion") -> list[str]:
+    """Return a starter's folders of corpora, else what the manifest names; nothing where the
+    version's files are not on this machine."""
+    from models import artifact
+    from models.training.starters import STARTERS
+    from workers import starters
+
+    if starters.find(version.digest):
+        return [name for one in STARTERS if one.name == version.name for name in one.corpora]
+    with suppress(ArtifactError):
+        return [one.name for one in artifact.read_manifest(version.path).data]
+    return []
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
