@@ -21,7 +21,7 @@ RESOLVE = echo uv hatchling | tr ' ' '\n' | $(BIN)/uv pip compile --quiet --univ
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test unit lint types contracts format services services-stop \
-	services-install bench starter-models lock clean
+	services-install bench starter-models scores lock clean
 
 help: ## List these targets.
 	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ starter-models: env ## Train the models that Textmill ships, from the corpora in
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 		--build-constraint constraints.txt --group starters
 	@$(BIN)/python -m models.training.starters --data $(DATA)
+
+scores: env ## Score the shipped models on the test files in DATA; renew the table in README.md.
+	@$(BIN)/python -m benchmarks.scores --data $(DATA)
 
 lock: env ## Resolve the newest versions that pyproject.toml allows and pin them in constraints.txt.
 	@{ sed '/^#/!d' constraints.txt; $(RESOLVE); } > constraints.new
