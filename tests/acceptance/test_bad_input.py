@@ -110,7 +110,6 @@ CASES: Mapping[str, Case] = {
     "model-unknown": Case(job("model-unknown", model="nobody"), "unknown_model"),
     "model-version-unknown": Case(job("mvu", model="intent-en@99"), "unknown_model"),
     "model-of-other-task": Case(job("other", model="sentiment-en"), "wrong_model"),
-    "summary": Case(job("summary"), "no_model", topic="textmill.jobs.summarization"),
     "expired": Case(job("expired", deadline=past()), "deadline", "EXPIRED"),
     "again": Case(job("again-before"), "duplicate", "DUPLICATE"),
     "again-otherwise": Case(
@@ -127,6 +126,7 @@ CASES: Mapping[str, Case] = {
     "unknown-key": Case(job("unknown-key", colour="red")),
     "same-key-twice": Case(b'{"job_id":"x","text":"a b",' + job("same-key-twice")[1:]),
     "deep-enough": Case(job("deep-enough", metadata=nested(31))),
+    "summary": Case(job("summary"), topic="textmill.jobs.summarization"),
     "model-named": Case(job("model-named", model="intent-en@1")),
     "one-mib": Case(job("one-mib", text=f"{TEXT} ".ljust(MIB, "x"))),
 }

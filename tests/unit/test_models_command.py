@@ -39,12 +39,15 @@ def a_copy(tmp_path: Path, card: str) -> Path:
 
 def test_an_embedded_store_knows_the_starters_from_the_first_look() -> None:
     assert listed() == {
+        "banking-en@1": [],
         "intent-en@1": ["classification/en"],
         "ner-en@1": ["tagging/en"],
         "ner-zh@1": ["tagging/zh"],
         "pos-en@1": [],
         "sentiment-en@1": ["sentiment/en"],
         "sentiment-zh@1": ["sentiment/zh"],
+        "summary-en@1": ["summarization/en"],
+        "summary-zh@1": ["summarization/zh"],
         "topic-zh@1": ["classification/zh"],
         "words-zh@1": [],
     }

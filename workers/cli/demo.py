@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 ROWS_SHOWN = 6
+_COLUMNS = {Task.SUMMARIZATION: ("summary",), Task.TAGGING: ("spans",)}
 
 
 @app.command()
 def demo() -> None:
-    """Answer 340 sample texts, Chinese and English, on this machine and show the rows.
+    """Answer 360 sample texts, Chinese and English, on this machine and show the rows.
 
     No server is needed: log and database are files in TEXTMILL_DATA_DIR. A second run publishes
     the same jobs again, and doubles nothing.
@@ -77,7 +78,7 @@ def _show_rows(
 
     from workers.demo.samples import DEMO_TENANT
 
-    columns = ("spans",) if task is Task.TAGGING else ("label", "score")
+    columns = _COLUMNS.get(task, ("label", "score"))
     query = text(
         f"SELECT job_id, {', '.join(columns)}, model, version FROM {task} "  # noqa: S608  our names
         "WHERE tenant = :tenant AND job_id IN :ids ORDER BY job_id LIMIT :rows"

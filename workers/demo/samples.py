@@ -13,6 +13,8 @@ SOURCES: tuple[tuple[str, Task], ...] = (
     ("classification-zh.jsonl", Task.CLASSIFICATION),
     ("sentiment-en.jsonl", Task.SENTIMENT),
     ("sentiment-zh.jsonl", Task.SENTIMENT),
+    ("summarization-en.jsonl", Task.SUMMARIZATION),
+    ("summarization-zh.jsonl", Task.SUMMARIZATION),
     ("tagging-en.jsonl", Task.TAGGING),
     ("tagging-zh.jsonl", Task.TAGGING),
 )
