@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import msgspec
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -103,6 +104,7 @@ class Search:
             state = TrialState.PRUNED
         finally:
             self._study.tell(trial, score, state)
+            keras.utils.clear_session()  # networks of other trials would fill the memory
 
     def _score(self, trial: optuna.Trial, observer: Observer) -> float:
         """Return the best dev score of one training."""

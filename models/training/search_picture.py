@@ -38,7 +38,7 @@ def _draw_trials(axes: Any, found: Found) -> None:
         axes.scatter([one.number + 1 for one in some], list(map(_score, some)), s=14, label=name)
     axes.axhline(found.score, linewidth=1, linestyle="--", color="grey")
     axes.set(xlabel="trial", ylabel=f"dev {found.metric}")
-    axes.legend(loc="lower right")
+    axes.legend()
 
 
 def _score(trial: FrozenTrial) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 import pytest
+from tensorflow.python.framework.config import disable_op_determinism
 from typer.testing import CliRunner
 
 from models.training import config
@@ -58,7 +59,10 @@ def _tune(folder: Path, trials: int, **more: str) -> dict[str, Any]:
         "out": str(folder / "best" / "recipe.toml"),
     }
     options = [text for key, value in (given | more).items() for text in (f"--{key}", value)]
-    done = CliRunner().invoke(app, ["tune", *options], catch_exceptions=False)
+    try:
+        done = CliRunner().invoke(app, ["tune", *options], catch_exceptions=False)
+    finally:
+        disable_op_determinism()
     assert done.exit_code == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said

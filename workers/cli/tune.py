@@ -59,10 +59,14 @@ def tune(
     --space space.toml --study reviews --trials 30 --out reviews.toml
     """
     import_tensorflow()
+    import tensorflow as tf
+
     from models.screen import Screen
     from models.training import joint_recipe, run
     from models.training.reading.bad_lines import BadLines
 
+    tf.config.experimental.enable_op_determinism()  # the best recipe trains as its trial did
+    tf.get_logger().setLevel("ERROR")  # it warns of many networks in one process
     files = joint_recipe.Files(tuple(train or ()), tuple(dev or ()), ())
     first, files, recipe = joint_recipe.choose(task, files, config, data)
     with Screen() as screen, BadLines(screen.say) as bad:
