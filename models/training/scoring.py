@@ -119,6 +119,7 @@ def _timed(answer: Callable[[Sequence[T]], Sequence[A]], asked: Sequence[T]) -> 
 
 def _evaluate_labels(model: LiveModel, path: Path, reading: Reading) -> Evaluation:
     corpus = data.corpus([path], reading)
+    corpus.warn_of_language(model.manifest.languages)
     examples, unknown = data.select(corpus, model.manifest.labels, path)
     answers, pace = _timed(model.ask, [one.question for one in examples])
     found = _label_scores(model, examples, answers)
@@ -131,6 +132,7 @@ def _evaluate_labels(model: LiveModel, path: Path, reading: Reading) -> Evaluati
 
 def _evaluate_tags(model: LiveModel, path: Path, reading: Reading) -> Evaluation:
     corpus = tagged.corpus([path], synonyms_for(model.manifest.labels), reading)
+    corpus.warn_of_language(model.manifest.languages)
     sentences = list(corpus)
     tags, pace = _timed(partial(_tags, model), sentences)
     found = tag_scores([one.tags for one in sentences], tags, model.manifest.labels)
@@ -140,6 +142,7 @@ def _evaluate_tags(model: LiveModel, path: Path, reading: Reading) -> Evaluation
 
 def _evaluate_summaries(model: LiveModel, path: Path, reading: Reading) -> Evaluation:
     corpus = summarised.corpus([path], reading)
+    corpus.warn_of_language(model.manifest.languages)
     examples = list(corpus)
     answers, pace = _timed(model.ask, [one.question for one in examples])
     metrics = _summary_scores(model, examples, answers) | {"texts_per_second": pace}

@@ -234,6 +234,15 @@ def test_a_corpus_in_another_language_is_refused(tmp_path: Path) -> None:
     data.corpus([path], Reading(any_language=True)).check_language("zh")
     with pytest.raises(DataError, match=r"3 of the first 3 texts read as English.*--any-language"):
         data.corpus([path]).check_language("zh")
+    told: list[str] = []
+    corpus = data.corpus([path], Reading(warn=told.append))
+    corpus.warn_of_language(("en",))
+    corpus.warn_of_language(("en", "zh"))
+    assert told == []
+    corpus.warn_of_language(("zh",))
+    assert told == [
+        f"{path}: 3 of the first 3 texts read as English, but the model's language is zh"
+    ]
 
 
 def test_only_the_first_bad_lines_are_said_one_by_one(tmp_path: Path) -> None:

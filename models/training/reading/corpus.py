@@ -5,7 +5,7 @@ what it needs in memory does not grow with them. A line that is no example is to
 once, and left out; the others go on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -94,14 +94,26 @@ class Corpus(Generic[E_co]):
         """Raise DataError where most of the first examples are not in this language."""
         if self._reading.any_language:
             return
+        if found := self._in_another_language(lang):
+            raise DataError(
+                f"{found}, but --lang is {lang}: give the other --lang, or --any-language if this "
+                "is meant"
+            )
+
+    def warn_of_language(self, languages: Collection[Language]) -> None:
+        """Tell whoever reads where most of the first examples are not in a model's one language."""
+        for lang in languages if len(languages) == 1 else ():
+            if found := self._in_another_language(lang):
+                self._reading.warn(f"{found}, but the model's language is {lang}")
+
+    def _in_another_language(self, lang: Language) -> str:
+        """Return what was found in place of this language; nothing where it was that."""
         sample = [detect(one.text) for one in islice(self, SAMPLE)]
         others = sum(found != lang for found in sample)
-        if 2 * others > len(sample):
-            other = next(name for key, name in _NAMES.items() if key != lang)
-            raise DataError(
-                f"{self.paths[0]}: {others} of the first {len(sample)} texts read as {other}, but "
-                f"--lang is {lang}: give the other --lang, or --any-language if this is meant"
-            )
+        if 2 * others <= len(sample):
+            return ""
+        other = next(name for key, name in _NAMES.items() if key != lang)
+        return f"{self.paths[0]}: {others} of the first {len(sample)} texts read as {other}"
 
     def _file(self, number: int) -> Iterator[E_co]:
         path, form = self.paths[number], self._formats[number]
