@@ -212,7 +212,12 @@ def test_a_null_in_a_parquet_file_is_a_bad_row(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "holds no examples"),
         ("a.conll", b"\n\n", "holds no examples"),
-        ("a.jsonl", b"{}\n{}\n", "holds no examples: none of its 2 lines is one"),
+        (
+            "a.jsonl",
+            b"{}\n{}\n",
+            r"holds no examples; the first that is none: .*, line 1: .*`text`",
+        ),
+        ("b.conll", b"a\tO\tO\n", r"the first that is none: .*, line 1: not a token"),
         ("a.parquet", b"PAR1", "cannot be read"),
         ("a.parquet.gz", b"", "gunzip"),
         ("a.xml", b"", r"use \.jsonl"),

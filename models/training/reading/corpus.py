@@ -77,18 +77,19 @@ class Corpus(Generic[E_co]):
         given = reading.text_column, reading.label_column
         self._columns = Columns.of(self._kind, given)
         self._told = (0, 0)  # file and line of the last complaint
+        self._first = ""  # complaint of the present file
         self.bad_lines = 0
         """Lines that were no examples, as far as the files were read."""
 
     def __iter__(self) -> Iterator[E_co]:
         for number, path in enumerate(self.paths):
-            found, bad = False, self.bad_lines
+            found, self._first = False, ""
             for example in self._file(number):
                 found = True
                 yield example
             if not found:
-                spoilt = f": none of its {self.bad_lines - bad} lines is one"
-                raise DataError(f"{path} holds no examples{spoilt if self.bad_lines > bad else ''}")
+                spoilt = f"; the first that is none: {self._first}" if self._first else ""
+                raise DataError(f"{path} holds no examples{spoilt}")
 
     def check_language(self, lang: Language) -> None:
         """Raise DataError where most of the first examples are not in this language."""
@@ -130,6 +131,7 @@ class Corpus(Generic[E_co]):
     def _complain(self, place: tuple[int, int], text: str) -> None:
         if self._reading.on_bad_line is None:
             raise DataError(text)
+        self._first = self._first or text
         if place > self._told:
             self._told = place
             self.bad_lines += 1
