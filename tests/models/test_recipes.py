@@ -75,7 +75,7 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, text: str, message: str) -> N
     ("recipe", "message"),
     [
         ('[parsing]\nclean = ["url"]', "cannot serve tagging"),
-        ('[tokenizer]\nunit = "subword"', 'takes "character" or "word"'),
+        ('[tokenizer]\nunit = "subword"', 'takes "character", "word" or "mixed"'),
     ],
 )
 def test_a_tagger_refuses_what_would_move_its_spans(

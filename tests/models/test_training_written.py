@@ -72,7 +72,7 @@ def test_a_summariser_is_trained_evaluated_and_copies_what_it_never_saw(folder: 
     model = LiveModel.load(folder / "v")
     model.check_samples()
     result = evaluate(model, folder / "test.jsonl")
-    assert result["rouge_l"] == pytest.approx(metrics["test_rouge_l"], abs=1e-4)
+    assert result.metrics["rouge_l"] == pytest.approx(metrics["test_rouge_l"], abs=1e-4)
 
 
 def test_distillation_is_refused(folder: Path) -> None:
