@@ -22,6 +22,9 @@ from schemas.errors import ArtifactError, DataError
 MEMBER = "lexicon.gz"
 """The file beside a version's tokenizer."""
 
+_UNCOUNTED = " 0 "
+"""Between word and kind in a saved lexicon, where nobody asks for counts any more."""
+
 
 class Match(NamedTuple):
     """The longest words at one unit, each as its length in units and its kind; empty for none."""
@@ -59,9 +62,11 @@ class Lexicon:
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote; ArtifactError for anything else."""
         try:
-            return cls.read(path)
-        except DataError as error:
-            raise ArtifactError(str(error)) from error
+            lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            raise ArtifactError(f"the lexicon {path} cannot be read: {error}") from error
+        entries = (line.partition(_UNCOUNTED) for line in lines)
+        return cls({word: kind for word, _, kind in entries})
 
     @classmethod
     def beside(cls, tokenizer: Path) -> Self | None:
@@ -71,7 +76,7 @@ class Lexicon:
 
     def save(self, path: Path) -> None:
         """Write words and kinds, the same bytes for the same lexicon."""
-        lines = (f"{word} 0 {kind}\n" for word, kind in sorted(self._kinds.items()))
+        lines = (f"{word}{_UNCOUNTED}{kind}\n" for word, kind in sorted(self._kinds.items()))
         path.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
 
     def kind(self, form: str) -> str:
