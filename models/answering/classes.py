@@ -36,6 +36,7 @@ class ClassAnswerer:
         self.run = tf.function(
             lambda ids: self.read(network, ids),
             input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
+            autograph=False,
         )
 
     @staticmethod

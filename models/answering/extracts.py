@@ -49,6 +49,7 @@ class ExtractAnswerer:
         self.run = tf.function(
             lambda ids: self.read(network, ids),
             input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
+            autograph=False,
         )
 
     @staticmethod

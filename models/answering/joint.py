@@ -47,7 +47,9 @@ class JointAnswerer:
         }
         self.arrays = sum(part.arrays for part in self.parts.values())
         signature = [tf.TensorSpec(network.input_shape, tf.int32)]
-        self.run = tf.function(lambda ids: self.read(network, ids), input_signature=signature)
+        self.run = tf.function(
+            lambda ids: self.read(network, ids), input_signature=signature, autograph=False
+        )
 
     @staticmethod
     def load(path: Path) -> WordTokenizer:

@@ -47,6 +47,7 @@ class SummaryAnswerer:
         self.run = tf.function(
             lambda ids: self.read(network, ids),
             input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
+            autograph=False,
         )
 
     @staticmethod

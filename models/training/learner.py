@@ -43,7 +43,9 @@ class Learner:
         self._optimizer.build(learnt)
         self._learn: Any = None
         self._decide = tf.function(
-            lambda ids: objective.decide(network, ids), input_signature=[_inputs(network)]
+            lambda ids: objective.decide(network, ids),
+            input_signature=[_inputs(network)],
+            autograph=False,
         )
 
     def learn(self, batch: Batch) -> tuple[Any, Any]:
@@ -53,7 +55,9 @@ class Learner:
         """
         if self._learn is None:
             labels = tf.nest.map_structure(_any_size, batch.labels)
-            self._learn = tf.function(self._step, input_signature=[_inputs(self._network), labels])
+            self._learn = tf.function(
+                self._step, input_signature=[_inputs(self._network), labels], autograph=False
+            )
         loss, answers = self._learn(*_tensors((batch.ids, batch.labels)))
         return loss, answers
 
