@@ -126,7 +126,6 @@ CASES: Mapping[str, Case] = {
     "unknown-key": Case(job("unknown-key", colour="red")),
     "same-key-twice": Case(b'{"job_id":"x","text":"a b",' + job("same-key-twice")[1:]),
     "deep-enough": Case(job("deep-enough", metadata=nested(31))),
-    "summary": Case(job("summary"), topic="textmill.jobs.summarization"),
     "model-named": Case(job("model-named", model="intent-en@1")),
     "one-mib": Case(job("one-mib", text=f"{TEXT} ".ljust(MIB, "x"))),
 }

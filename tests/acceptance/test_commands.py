@@ -82,7 +82,7 @@ def json_lines(installation: Installation, *arguments: str) -> list[dict[str, An
 def test_models_list(embedded: Installation) -> None:
     models = json.loads(embedded.run("models", "list", "--json").stdout)
     answers = sorted(answer for model in models for answer in model["default_for"])
-    tasks = ("classification", "sentiment", "tagging")
+    tasks = ("classification", "sentiment", "summarization", "tagging")
     assert answers == [f"{task}/{language}" for task in tasks for language in ("en", "zh")]
     assert all(len(model["digest"]) == 64 and Path(model["path"]).is_dir() for model in models)
     table = embedded.run("models", "list").stdout
