@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models import catalog
 from models.answering import reading
 from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.tracing import traced
 from models.text.tokenizer import Tokenizer
 from models.text.units import Units
 from schemas.model_version import Manifest
@@ -33,11 +34,7 @@ class ClassAnswerer:
         self._tokenizer = tokenizer
         self._encoder = catalog.read(manifest.architecture).encoder
         self._labels = np.array(manifest.labels, dtype=object)
-        self.run = tf.function(
-            lambda ids: self.read(network, ids),
-            input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
-            autograph=False,
-        )
+        self.run = traced(self.read, network)
 
     @staticmethod
     def load(path: Path) -> Tokenizer:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import catalog
 from models.answering.answerer import TOLERANCE, Parsed
 from models.answering.selection import choose
+from models.answering.tracing import traced
 from models.heads.extraction import ExtractionConfig
 from models.text import documents
 from models.text.documents import Document
@@ -46,11 +46,7 @@ class ExtractAnswerer:
         self._lang = manifest.languages[0]
         self._head = catalog.of_kind(architecture.head, ExtractionConfig)
         self._features = catalog.of_tokens(architecture.encoder).features
-        self.run = tf.function(
-            lambda ids: self.read(network, ids),
-            input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
-            autograph=False,
-        )
+        self.run = traced(self.read, network)
 
     @staticmethod
     def load(path: Path) -> WordTokenizer:

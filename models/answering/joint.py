@@ -9,7 +9,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -17,6 +16,7 @@ from models import catalog
 from models.answering.answerer import Answerer, Parsed
 from models.answering.classes import ClassAnswerer
 from models.answering.spans import SpanAnswerer
+from models.answering.tracing import traced
 from models.heads.joint import Branch, BranchConfig, JointConfig, branches
 from models.heads.tagging import TaggingConfig
 from models.text.units import Units
@@ -46,10 +46,7 @@ class JointAnswerer:
             for (task, part), end in zip(self.parts.items(), ends, strict=True)
         }
         self.arrays = sum(part.arrays for part in self.parts.values())
-        signature = [tf.TensorSpec(network.input_shape, tf.int32)]
-        self.run = tf.function(
-            lambda ids: self.read(network, ids), input_signature=signature, autograph=False
-        )
+        self.run = traced(self.read, network)
 
     @staticmethod
     def load(path: Path) -> WordTokenizer:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from models import catalog
 from models.answering.answerer import TOLERANCE, Parsed
 from models.answering.seams import join, seams
+from models.answering.tracing import traced
 from models.heads.tagging import decode
 from models.text.alignment import fold
 from models.text.features import columns
@@ -44,11 +44,7 @@ class SpanAnswerer:
         self._features = catalog.of_tokens(catalog.read(manifest.architecture).encoder).features
         self._scheme = scheme_of(manifest.labels)
         self._grammar = grammar(manifest.labels)
-        self.run = tf.function(
-            lambda ids: self.read(network, ids),
-            input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
-            autograph=False,
-        )
+        self.run = traced(self.read, network)
 
     @staticmethod
     def load(path: Path) -> WordTokenizer:

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import tensorflow as tf
-
 from models import catalog
 from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.tracing import traced
 from models.heads.summarization import SummarizationConfig, decode
 from models.text.copying import read
 from models.text.joining import gaps, join
@@ -44,11 +43,7 @@ class SummaryAnswerer:
         self._tokenizer, self._limit = tokenizer, manifest.max_length
         self._features = catalog.of_tokens(architecture.encoder).features
         self._capital = "en" in manifest.languages
-        self.run = tf.function(
-            lambda ids: self.read(network, ids),
-            input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
-            autograph=False,
-        )
+        self.run = traced(self.read, network)
 
     @staticmethod
     def load(path: Path) -> WordTokenizer:

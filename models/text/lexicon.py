@@ -65,7 +65,9 @@ class Lexicon:
             lines = gzip.decompress(path.read_bytes()).decode().splitlines()
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise ArtifactError(f"the lexicon {path} cannot be read: {error}") from error
-        entries = (line.partition(_UNCOUNTED) for line in lines)
+        entries = [line.partition(_UNCOUNTED) for line in lines]
+        if not all(sign for _, sign, _ in entries):
+            raise ArtifactError(f"{path} is not a saved lexicon")
         return cls({word: kind for word, _, kind in entries})
 
     @classmethod

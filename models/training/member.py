@@ -16,16 +16,6 @@ from models.quiet import import_tensorflow
 from schemas.errors import TextmillError
 
 
-class Silent:
-    """An observer that shows nothing: the first process reports."""
-
-    def step(self, done: int, total: int) -> None:
-        """Show nothing."""
-
-    def report(self, row: dict[str, float]) -> None:
-        """Show nothing."""
-
-
 def main() -> None:
     """Do as the order says; exit code 1 where that fails."""
     line = sys.stdin.buffer.readline()
@@ -46,6 +36,7 @@ def _learn(line: bytes) -> None:
     from models.training import request as requests
     from models.training import run, together, workspace
     from models.training.exchange import Joined
+    from models.training.observer import Silent
 
     order = msgspec.json.decode(line, type=together.Order)
     request = requests.read(order.request)

@@ -11,3 +11,13 @@ class Observer(Protocol):
 
     def report(self, row: dict[str, float]) -> None:
         """Loss and scores over the steps since the last report, or of dev, which has `epoch`."""
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def step(self, done: int, total: int) -> None:
+        """Show nothing."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """Show nothing."""

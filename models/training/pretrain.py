@@ -25,7 +25,7 @@ from models.heads.masked import VOCABULARY, MaskedConfig
 from models.heads.tagging import TaggingConfig
 from models.text.features import FeatureConfig
 from models.text.tokenizer import Ids
-from models.training import curves, raw_text, workspace, written
+from models.training import curves, raw_text, saving, workspace
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses.course import Sources, features_of
@@ -84,11 +84,11 @@ def pretrain(request: Request, observer: Observer) -> Manifest:
     held_out = _asking(dev, features, config.fit.seed)
     progress = trainer.run(_learnt(train, features), held_out, folder, observer)
     curves.draw(progress, folder / workspace.CURVE)
-    written.rounded(learner, config)
+    saving.rounded(learner, config)
     scores = Masked().scores(trainer.decide(held_out))
     network.set_weights(learner.get_weights())
     manifest = _manifest(request, architecture, len(texts.train), scores)
-    return written.write(request.out, manifest, config, tokenizer, network, folder)
+    return saving.save(request.out, manifest, config, tokenizer, network, folder)
 
 
 def _enter(request: Request) -> Path:

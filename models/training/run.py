@@ -23,11 +23,11 @@ from models.training import (
     curves,
     distil,
     raw_text,
+    saving,
     together,
     transfer,
     word_vectors,
     workspace,
-    written,
 )
 from models.training.checkpoint import Progress
 from models.training.courses import Course, Sources
@@ -116,7 +116,7 @@ def _conclude(request: Request, learnt: Learnt, folder: Path) -> Manifest:
     manifest = msgspec.structs.replace(manifest, parent=learnt.parent)
     manifest = _finish(request, manifest, learnt.course, network)
     tokenizer = learnt.course.tokenizer
-    return written.write(request.out, manifest, request.config, tokenizer, network, folder)
+    return saving.save(request.out, manifest, request.config, tokenizer, network, folder)
 
 
 def _draw(learnt: Learnt, folder: Path) -> None:
@@ -202,7 +202,7 @@ def _manifest(request: Request, architecture: catalog.Architecture, course: Cour
 
 def _finish(request: Request, manifest: Manifest, course: Course, network: Any) -> Manifest:
     """Round the weights to what is stored, then add scores, samples and warm-up texts."""
-    written.rounded(network, request.config)
+    saving.rounded(network, request.config)
     model = LiveModel(manifest, course.tokenizer, network)
     metrics = _prefixed("dev", course.dev_scores(model))
     if request.test:

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import keras
-import msgspec
 import numpy as np
 import tensorflow as tf
-from msgspec import UNSET
 
-from models import artifact, catalog
+from models import catalog
 from models.encoders.bag import BagConfig
 from models.encoders.dialogue import DialogueConfig
 from models.encoders.recurrent import RecurrentConfig
@@ -33,9 +31,10 @@ from models.training import batches, courses
 from models.training.batches import Batch
 from models.training.config import Config, FitConfig, TokenizerConfig
 from models.training.courses import Sources
-from schemas.model_version import Manifest, Sample
+from schemas.model_version import Manifest
 from schemas.question import Question
 from schemas.task import Task
+from tests.models import toy_version
 
 EXAMPLES = 32
 _WORDS = ("tea", "cup", "two", "old", "red", "fox", "ran", "far", "hill", "rain")
@@ -244,18 +243,8 @@ class Subject:
         )
         model = LiveModel(manifest, self.course.tokenizer, network)
         with _eagerly():
-            pairs = zip(self.questions, model.ask(self.questions), strict=True)
-        samples = tuple(
-            Sample(text=one.text, prediction=answer, context=one.context or UNSET)
-            for one, answer in pairs
-        )
-        manifest = msgspec.structs.replace(manifest, samples=samples)
-        self.course.tokenizer.save(self._folder / artifact.TOKENIZER)
-        network.save(self._folder / artifact.WEIGHTS)
-        (self._folder / artifact.CARD).write_text("# toy\n")
-        files = {name: self._folder / name for name in artifact.MEMBERS}
-        artifact.save(self._folder / "v", manifest, files)
-        return self._folder / "v"
+            answered = list(zip(self.questions, model.ask(self.questions), strict=True))
+        return toy_version.save(self._folder, manifest, self.course.tokenizer, network, answered)
 
     @cached_property
     def live(self) -> LiveModel:

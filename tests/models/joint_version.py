@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import keras
-from msgspec.structs import replace
 
-from models import artifact, catalog
+from models import catalog
 from models.encoders.recurrent import CellsConfig, RecurrentConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.joint import BranchConfig, JointConfig
@@ -13,9 +12,10 @@ from models.heads.tagging import TaggingConfig
 from models.live_model import LiveModel
 from models.text.features import FeatureConfig
 from models.text.words import WordTokenizer
-from schemas.model_version import Manifest, Sample
+from schemas.model_version import Manifest
 from schemas.question import Question
 from schemas.task import Task
+from tests.models import toy_version
 
 LABELS = {
     Task.CLASSIFICATION: ("art", "science", "sport"),
@@ -73,13 +73,5 @@ def write(folder: Path, own: CellsConfig | None = None) -> Path:
     )
     asked = [Question(text, task=task) for text in TEXTS for task in LABELS]
     answers = LiveModel(manifest, tokenizer, network).ask(asked)
-    samples = tuple(
-        Sample(text=one.text, prediction=answer, task=one.task or first)
-        for one, answer in zip(asked, answers, strict=True)
-    )
-    tokenizer.save(folder / artifact.TOKENIZER)
-    network.save(folder / artifact.WEIGHTS)
-    (folder / artifact.CARD).write_text("# toy\n")
-    files = {name: folder / name for name in artifact.MEMBERS}
-    artifact.save(folder / "joint", replace(manifest, samples=samples), files)
-    return folder / "joint"
+    answered = list(zip(asked, answers, strict=True))
+    return toy_version.save(folder, manifest, tokenizer, network, answered)

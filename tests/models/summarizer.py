@@ -6,14 +6,14 @@ import keras
 import msgspec
 import numpy as np
 
-from models import artifact, catalog
+from models import catalog
 from models.encoders.recurrent import RecurrentConfig
 from models.heads.summarization import SummarizationConfig
-from models.live_model import LiveModel
 from models.text.features import FeatureConfig
 from models.text.words import WordTokenizer
-from schemas.model_version import Manifest, Sample
+from schemas.model_version import Manifest
 from schemas.task import Task
+from tests.models import toy_version
 
 TEXTS = (
     "The cat sat on the mat, and the Dog slept under the old table.",
@@ -54,15 +54,7 @@ def write(folder: Path) -> Path:
         warm_up=TEXTS,
         files={},
     )
-    answers = LiveModel(manifest, words, network).predict_texts(TEXTS)
-    pairs = zip(TEXTS, answers, strict=True)
-    samples = tuple(Sample(text=text, prediction=answer) for text, answer in pairs)
-    words.save(folder / artifact.TOKENIZER)
-    network.save(folder / artifact.WEIGHTS)
-    (folder / artifact.CARD).write_text("# toy\n")
-    manifest = msgspec.structs.replace(manifest, samples=samples)
-    artifact.save(folder / "v", manifest, {name: folder / name for name in artifact.MEMBERS})
-    return folder / "v"
+    return toy_version.write(folder, manifest, words, network, TEXTS)
 
 
 def lines(count: int, seed: int) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from models.training.config import Config, FitConfig, TokenizerConfig
 from models.training.courses import Sources
 from models.training.fit import Trainer
 from models.training.objectives import Labels
-from tests.models.training_rig import Silent
+from models.training.observer import Silent
 
 TEXTS = [("plain", "common")] * 30 + [("shared", "common")] * 30 + [("shared", "rare")] * 10
 

@@ -17,8 +17,8 @@ from models.training.checkpoint import Progress
 from models.training.config import FitConfig
 from models.training.fit import Trainer
 from models.training.objectives import Labels
+from models.training.observer import Silent
 from schemas.errors import DataError
-from tests.models.training_rig import Silent
 
 CONFIG = FitConfig(epochs=4, batch_size=8, learning_rate=0.01, average=0.9, report_every=3)
 ARCHITECTURE = catalog.Architecture(

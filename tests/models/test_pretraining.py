@@ -16,9 +16,10 @@ from models.training import masking, pace, pretrain
 from models.training.batches import Encoded, epoch
 from models.training.config import Config, FitConfig, read
 from models.training.masking import Masking
+from models.training.observer import Silent
 from schemas.errors import ArtifactError, DataError, SettingsError
 from schemas.question import Question
-from tests.models.training_rig import Silent, here
+from tests.models.training_rig import here
 
 ENCODER = """
 [tokenizer]

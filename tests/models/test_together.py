@@ -15,8 +15,9 @@ import pytest
 from models.live_model import LiveModel
 from models.training import config as recipes
 from models.training import run
+from models.training.observer import Silent
 from schemas.task import Task
-from tests.models.training_rig import Silent, begin, wait_for_mid_epoch, write_corpus
+from tests.models.training_rig import begin, wait_for_mid_epoch, write_corpus
 
 RECIPE = """
 storage = "float32"

@@ -14,11 +14,11 @@ from models.training import joint_recipe, run
 from models.training.batches import Encoded, by_length, rows, shuffled
 from models.training.config import load
 from models.training.joint import joined
+from models.training.observer import Silent
 from schemas.errors import SettingsError
 from schemas.model_version import Manifest
 from schemas.question import Question
 from schemas.task import Task
-from tests.models.training_rig import Silent
 from workers.cli import app
 
 ENCODER = """

@@ -11,11 +11,11 @@ from models.training import config, run
 from models.training.courses import Sources, prepare
 from models.training.distil import taught
 from models.training.exchange import ALONE
+from models.training.observer import Silent
 from models.training.scoring import evaluate
 from schemas.errors import SettingsError
 from schemas.task import Task
 from tests.models.summarizer import lines
-from tests.models.training_rig import Silent
 
 RECIPE = """
 storage = "float32"

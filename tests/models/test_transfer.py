@@ -22,8 +22,8 @@ from models.training.batches import Encoded
 from models.training.config import Config, DistilConfig, FitConfig, TransferConfig
 from models.training.fit import Trainer
 from models.training.objectives import Labels
+from models.training.observer import Silent
 from schemas.errors import SettingsError
-from tests.models.training_rig import Silent
 
 ENCODER = TransformerConfig(embedding=8, layers=2, heads=2, feed_forward=8, dropout=0.0)
 GRADUAL = TransferConfig(gradual=True, factor=2.0)

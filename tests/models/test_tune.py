@@ -10,9 +10,10 @@ from tensorflow.python.framework.config import disable_op_determinism
 from typer.testing import CliRunner
 
 from models.training import config
+from models.training.observer import Silent
 from models.training.search import Judge
 from schemas.errors import SettingsError
-from tests.models.training_rig import Silent, write_corpus
+from tests.models.training_rig import write_corpus
 from workers.cli import app
 
 RECIPE = """

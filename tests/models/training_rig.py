@@ -15,16 +15,6 @@ from workers.cli import app
 WORDS = {"good": ["great", "lovely", "fine"], "bad": ["awful", "poor", "dull"], "ignored": ["x"]}
 
 
-class Silent:
-    """An observer that shows nothing."""
-
-    def step(self, done: int, total: int) -> None:
-        """Show nothing."""
-
-    def report(self, row: dict[str, float]) -> None:
-        """Show nothing."""
-
-
 def write_corpus(folder: Path, count: int) -> None:
     """Write `train.jsonl`, `dev.jsonl` and `test.jsonl` of this many labelled texts each."""
     for seed, split in enumerate(("train", "dev", "test")):

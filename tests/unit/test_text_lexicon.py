@@ -82,6 +82,12 @@ def test_the_same_lexicon_is_saved_as_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
 
 
+def test_a_dictionary_is_not_a_saved_lexicon(tmp_path: Path) -> None:
+    (tmp_path / "lexicon.gz").write_bytes(gzip.compress("北京 99 ns\n".encode()))
+    with pytest.raises(ArtifactError, match="not a saved lexicon"):
+        Lexicon.load(tmp_path / "lexicon.gz")
+
+
 def test_a_damaged_one_is_no_part_of_a_version(tmp_path: Path) -> None:
     LEXICON.save(tmp_path / "lexicon.gz")
     (tmp_path / "lexicon.gz").write_bytes((tmp_path / "lexicon.gz").read_bytes()[:-9])

@@ -16,7 +16,7 @@ def rounded(network: Any, config: Config) -> None:
     network.set_weights([one.astype(stored).astype(one.dtype) for one in network.get_weights()])
 
 
-def write(
+def save(
     out: Path, manifest: Manifest, config: Config, tokenizer: Any, network: Any, folder: Path
 ) -> Manifest:
     """Write the version directory `out`, by way of `folder`, which is cleared.
@@ -29,8 +29,8 @@ def write(
     (folder / artifact.CARD).write_text(card.render(manifest, config), "utf-8")
     members = artifact.MEMBERS | artifact.OPTIONAL
     files = {name: folder / name for name in members if (folder / name).exists()}
-    written = artifact.save(out, manifest, files)
+    saved = artifact.save(out, manifest, files)
     if manifest.task is not None:
         LiveModel.load(out).check_samples()
     workspace.clear(folder)
-    return written
+    return saved

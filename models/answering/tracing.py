@@ -1,0 +1,19 @@
+"""How a network and what is read of it become one function in TensorFlow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def traced(read: Callable[[Any, Any], tuple[Any, ...]], network: Any) -> Any:
+    """Return `read(network, ids)` as one traced function of padded ids, for all shapes.
+
+    The loops of models are TensorFlow's own, so AutoGraph would find nothing to convert, and its
+    search would take several times as long as the trace.
+    """
+    return tf.function(
+        lambda ids: read(network, ids),
+        input_signature=[tf.TensorSpec(network.input_shape, tf.int32)],
+        autograph=False,
+    )
