@@ -46,7 +46,7 @@ WEIGHTS = _weights()
 
 def _encoder() -> SentenceEncoder:
     words = Tokenizer(models.WordLevel({word: n for n, word in enumerate(WORDS)}, "tea"))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
     return SentenceEncoder(WEIGHTS, words)
 
 
@@ -134,7 +134,9 @@ def test_vectors_are_written_as_glove_has_them(
 ) -> None:
     monkeypatch.setattr(SentenceEncoder, "load", lambda _: _encoder())
     monkeypatch.setattr(sentence_encoder, "directory", lambda: tmp_path)
-    sentence_encoder.write(tmp_path / "cache" / "words.txt.gz", WORDS, 2)
+    sentence_encoder.write(
+        tmp_path / "cache" / "words.txt.gz", ("tea-cup", "old-fox", "fox-cup"), 2
+    )
     lines = gzip.decompress((tmp_path / "cache" / "words.txt.gz").read_bytes()).decode().split("\n")
-    assert [line.split()[0] for line in lines] == list(WORDS)
+    assert [line.split()[0] for line in lines] == ["tea-cup", "old-fox", "fox-cup"]
     assert {len(line.split()) for line in lines} == {3}
