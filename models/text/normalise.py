@@ -20,6 +20,8 @@ INVISIBLE = re.compile(
 
 def normalise(text: str) -> str:
     """Return `text` in NFKC, without invisible characters, words parted by single blanks."""
+    if text.isascii() and text.isprintable():  # nothing in it to fold or to take out
+        return " ".join(text.split())
     visible = INVISIBLE.sub("", text)
     if not visible.isascii():
         visible = unicodedata.normalize("NFKC", visible)

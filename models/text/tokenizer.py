@@ -24,7 +24,8 @@ from models.text import lexicon as lexicons
 from models.text.cleaning import NOTHING, ParsingConfig
 from models.text.lexicon import Lexicon
 from models.text.normalise import normalise
-from models.text.vocabulary import PAD, UNKNOWN, Unit, learn
+from models.text.vocabulary import PAD, UNKNOWN, WITHIN_WORDS, Unit, learn
+from models.text.word_ids import WordIds, by_word
 from schemas.errors import ArtifactError
 
 __all__ = ["PAD", "UNKNOWN", "Ids", "Tokenizer"]
@@ -39,6 +40,7 @@ class Tokenizer:
         self._rust = rust
         self.lexicon = lexicon or Lexicon({})
         """Empty for those that need none."""
+        self._words = WordIds(rust) if by_word(rust, WITHIN_WORDS) else None
         self.size: int = rust.get_vocab_size()
         """Number of ids, padding and unknown included."""
 
@@ -81,6 +83,11 @@ class Tokenizer:
             self.lexicon.save(lexicons.beside(path))
 
     @property
+    def looks_words_up(self) -> bool:
+        """Whether `encode` remembers the ids of words."""
+        return self._words is not None
+
+    @property
     def spellings(self) -> dict[str, int]:
         """Number of each token, by its spelling."""
         return dict(self._rust.get_vocab())
@@ -98,10 +105,16 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Return one int32 array a text, uncut; an empty text is one unknown token."""
-        encoded = self._rust.encode_batch_fast(
-            [normalise(text) for text in texts], add_special_tokens=False
-        )
-        return [np.asarray(one.ids or [UNKNOWN], dtype=np.int32) for one in encoded]
+        return [
+            np.array(ids or [UNKNOWN], dtype=np.int32)
+            for ids in self._encode([normalise(text) for text in texts])
+        ]
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._words is not None:
+            return self._words.encode(texts)
+        encoded = self._rust.encode_batch_fast(texts, add_special_tokens=False)
+        return [one.ids for one in encoded]
 
 
 class _Cleaned:

@@ -28,6 +28,8 @@ SPECIAL = ("[PAD]", "[UNK]")
 Unit = Literal["subword", "character", "word", "chinese word"]
 
 _HAN_RUNS = r"\p{Han}+|[^\W\p{Han}]+|\S"
+WITHIN_WORDS = frozenset({PATTERNS["character"], PATTERNS["word"], _HAN_RUNS})
+"""Patterns of pre-tokenizers here that look at nothing beyond a blank."""
 _LONG_WORD = ".{1000}"
 """What a longer word is cut into: learning costs the square of a word's length."""
 
@@ -79,7 +81,7 @@ def _subwords(texts: Iterable[str], alphabet: set[str], size: int, min_frequency
 def _characters(
     texts: Iterable[str], alphabet: set[str], size: int, min_frequency: int
 ) -> Tokenizer:
-    return _listed(texts, r"\S", size, min_frequency)
+    return _listed(texts, PATTERNS["character"], size, min_frequency)
 
 
 def _words(texts: Iterable[str], alphabet: set[str], size: int, min_frequency: int) -> Tokenizer:
