@@ -69,6 +69,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds in the three inference stages."""
     persist_s: float = 0.0
     """Seconds in the SQL transaction."""
+    exhausted: bool = False
+    """Whether an array did not fit into the device's memory and had to be halved."""
 
 
 class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +88,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """Batches that are computed and not yet reported."""
     versions: tuple[int, ...] = ()
     """Model versions that are loaded and warm."""
+    costs: tuple[tuple[int, tuple[float, float, float]], ...] = ()
+    """What their warm-up took: `(version, (seconds of a call, of a token, of a pair of tokens))`."""
 
 
 _batch_decoder = msgspec.msgpack.Decoder(Batch)

@@ -1,7 +1,8 @@
 """The SQL tables: what Textmill keeps, with the same meaning on PostgreSQL and on SQLite.
 
     model ─< model_version ─< result          what was answered, and by what
-                  └─< route                   which version answers what by default
+                  ├─< route                   which version answers what by default
+                  └─< cost_profile            what its batches cost on a kind of device
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
 
@@ -113,6 +114,18 @@ route = Table(
     Column("task", String(20), primary_key=True),
     Column("lang", String(2), primary_key=True),
     Column("model_version_id", ForeignKey("model_version.id"), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+cost_profile = Table(
+    "cost_profile",
+    metadata,
+    Column("model_version_id", ForeignKey("model_version.id"), primary_key=True),
+    Column("device_kind", String(40), primary_key=True),
+    Column("call_s", Float(53), nullable=False, comment="seconds of a call"),
+    Column("token_s", Float(53), nullable=False, comment="seconds of a padded token"),
+    Column("pair_s", Float(53), nullable=False, comment="seconds of a pair of tokens"),
+    Column("batches", BigInteger, nullable=False, comment="learnt from; 0: the warm-up alone"),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 

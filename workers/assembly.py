@@ -38,6 +38,7 @@ class Store:
         """
         from workers.sql.engine import open_engine
         from workers.sql.ledger import SqlLedger
+        from workers.sql.profiles import SqlProfiles
         from workers.sql.registry import SqlRegistry
         from workers.sql.results import SqlResults
         from workers.sql.upgrade import require_current, upgrade
@@ -53,6 +54,7 @@ class Store:
         self.ledger = SqlLedger(self.engine)
         self.results = SqlResults(self.engine)
         self.registry = SqlRegistry(self.engine)
+        self.profiles = SqlProfiles(self.engine)
 
     def __enter__(self) -> Self:
         return self

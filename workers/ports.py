@@ -4,9 +4,10 @@ Each port has two adapters and one contract suite in `tests/contracts`:
 
     JobLog      Kafka                  SQLite file
     HandOver    Celery over Redis      Celery in memory, in this process
-    Ledger, Results, Registry          PostgreSQL and SQLite, through SQLAlchemy
+    Ledger, Results, Registry,         PostgreSQL and SQLite, through SQLAlchemy
+    Profiles
 
-`JobLog`, `Ledger`, `Results` and `Registry` are called from threads and may block; `HandOver` is
+All but `HandOver` and `Bus` are called from threads and may block; `HandOver` is
 awaited from the dispatcher's loop. All raise `UnavailableError` when a service does not answer.
 """
 
@@ -165,6 +166,29 @@ class Registry(Protocol):
 
     def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
         """The version that answers by default."""
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What batches of a version cost on a kind of device: `workers.core.cost`."""
+
+    version_id: int
+    kind: str
+    """`cpu`, `cpu/4` or `gpu`."""
+    prices: tuple[float, float, float]
+    """Seconds of a call, of a padded token, of a pair of tokens."""
+    batches: int
+    """Batches that it was learnt from; 0 when it is the warm-up's."""
+
+
+class Profiles(Protocol):
+    """What is known of costs, beyond the life of a process."""
+
+    def profiles(self) -> Sequence[Profile]:
+        """All profiles, by version and kind."""
+
+    def keep(self, profiles: Sequence[Profile]) -> None:
+        """Write these over what is known; those of a version that is not registered are left
+        out."""
 
 
 class HandOver(Protocol):
