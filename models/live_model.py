@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from itertools import accumulate
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Self
 
 import msgspec
@@ -76,6 +77,8 @@ class LiveModel:
         self.answerer: Answerer = _ANSWERERS[type(head)](manifest, tokenizer, network)
         """What is particular to the kind of head."""
         self._width = network.input_shape[2:]
+        self.timings: Sequence[tuple[int, int, float]] = ()
+        """What arrays took: `(rows, length, seconds)`, all three stages. Empty before `time`."""
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -191,6 +194,20 @@ class LiveModel:
         for length, rows in shapes:
             parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
             self.predict(self.features([_cut(one, length) for one in parsed], length, rows))
+
+    def time(self, shapes: Iterable[tuple[int, int]], within_s: float) -> None:
+        """Fill `timings` from runs over (length, rows), the cheapest first, which `warm_up` knows;
+        no more after `within_s` seconds."""
+        texts = self.manifest.warm_up or ("textmill",)
+        began = perf_counter()
+        for length, rows in shapes:
+            started = perf_counter()
+            parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
+            self.predict(self.features([_cut(one, length) for one in parsed], length, rows))
+            ended = perf_counter()
+            self.timings = [*self.timings, (rows, length, ended - started)]
+            if ended - began > within_s:
+                return
 
     def check_samples(self) -> None:
         """Compare with the answers this version gave when it was made; else ArtifactError."""

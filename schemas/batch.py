@@ -73,6 +73,10 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an array did not fit into the device's memory and had to be halved."""
 
 
+Costs = tuple[tuple[int, tuple[float, float, float]], ...]
+"""`(version, (seconds of a call, of a token, of a pair of tokens))`, once a version."""
+
+
 class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker announces of itself with each heartbeat."""
 
@@ -88,8 +92,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """Batches that are computed and not yet reported."""
     versions: tuple[int, ...] = ()
     """Model versions that are loaded and warm."""
-    costs: tuple[tuple[int, tuple[float, float, float]], ...] = ()
-    """What their warm-up took: `(version, (seconds of a call, of a token, of a pair of tokens))`."""
+    costs: Costs = ()
+    """What their warm-up took."""
 
 
 _batch_decoder = msgspec.msgpack.Decoder(Batch)

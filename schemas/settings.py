@@ -72,7 +72,15 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     max_batch: Annotated[int, Meta(ge=1, le=4096)] = 512
     """Texts in one batch at most. The worker cuts it by true length, so larger sorts better."""
     token_budget: Count = 32_768
-    """Texts x padded length of one batch at most; one text is always allowed."""
+    """Texts x padded length of one batch at most, in tokens; what a batch costs may allow fewer,
+    and one text is always allowed."""
+    max_batch_s: Positive = 0.5
+    """Seconds of the device that a batch may take, by what is known of its version's cost there."""
+    mixed_batch_s: Positive = 0.04
+    """The same for bulk work, also beside interactive jobs, while interactive jobs come: the next
+    one may have to wait for it."""
+    policy: Literal["cost", "oldest"] = "cost"
+    """Which jobs go first: `cost`, by deadlines and by waiting freed a second; `oldest`, by age."""
     max_wait_s: Annotated[float, Meta(ge=0)] = 0.005
     """Longest wait of an interactive job for company while a worker is free, in seconds."""
     bulk_max_wait_s: Annotated[float, Meta(ge=0)] = 1.0
@@ -83,6 +91,8 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Jobs held in memory at most; beyond, partitions are paused."""
     max_in_flight_mib: Count = 256
     """The same in MiB of text."""
+    max_backlog_s: Positive = 30.0
+    """The same in seconds that the workers will need for them, by what batches cost."""
     commit_interval_s: Positive = 5.0
     """How often the watermark is told to Kafka. SQL is the truth; this is for lag displays."""
 

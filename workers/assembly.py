@@ -16,7 +16,9 @@ from uuid import uuid4
 
 from schemas.settings import Settings
 from workers.core.batcher import Batcher
+from workers.core.costs import Costs
 from workers.core.flights import Flights
+from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.ports import HandOver, JobLog, LogWriter
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MISSED_HEARTBEATS = 2
 """Heartbeats that a worker may miss, beyond their own lifetime, before its work is sent again."""
+SHORTEST_WAIT_S = 0.001
+"""Unit of age for work that never waits for company."""
 
 
 class Store:
@@ -100,18 +104,28 @@ def make_dispatcher(
     from workers.dispatcher import Dispatcher
 
     dispatch, heartbeat_s = settings.dispatch, settings.worker.heartbeat_s
-    batcher = Batcher(max_batch=dispatch.max_batch, token_budget=dispatch.token_budget)
+    limits = Limits(
+        max_batch=dispatch.max_batch,
+        token_budget=dispatch.token_budget,
+        max_batch_s=dispatch.max_batch_s,
+        mixed_batch_s=min(dispatch.mixed_batch_s, dispatch.max_batch_s),
+        interactive_wait_s=max(dispatch.max_wait_s, SHORTEST_WAIT_S),
+        bulk_wait_s=max(dispatch.bulk_max_wait_s, SHORTEST_WAIT_S),
+        by_cost=dispatch.policy == "cost",
+    )
+    batcher, costs = Batcher(limits), Costs(dispatch.token_budget)
     flights = Flights(lease_s=dispatch.lease_s, patience_s=MISSED_HEARTBEATS * heartbeat_s)
     return Dispatcher(
         dispatcher_id=hand_over.dispatcher_id,
         settings=dispatch,
         heartbeat_s=heartbeat_s,
-        scheduler=Scheduler(batcher=batcher, flights=flights),
+        scheduler=Scheduler(batcher=batcher, flights=flights, costs=costs),
         open_log=lambda: _told(open_log(settings), ready),
         open_writer=lambda: open_writer(settings),
         hand_over=hand_over,
         ledger=store.ledger,
         registry=store.registry,
+        profiles=store.profiles,
     )
 
 

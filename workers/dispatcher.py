@@ -29,7 +29,7 @@ from workers.core.scheduler import Scheduler
 from workers.failure import kind
 from workers.intake import Intake, OpenLog
 from workers.outbox import Outbox
-from workers.ports import HandOver, Ledger, LogWriter, Registry
+from workers.ports import HandOver, Ledger, LogWriter, Profiles, Registry
 from workers.report import Report
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ AHEAD: Final = 4
 FLUSH_S: Final = 0.1
 ROUTING_S: Final = 1.0
 OUTBOX_S: Final = 0.5
+PROFILES_S: Final = 10.0
+"""How often what was learnt of costs is kept."""
 BULK_SHARE: Final = 0.75
 """Part of the memory for jobs that bulk work may fill; the rest is for interactive jobs."""
 AWAY_S: Final = 0.5
@@ -64,6 +66,7 @@ class Dispatcher:
         hand_over: HandOver,
         ledger: Ledger,
         registry: Registry,
+        profiles: Profiles,
     ) -> None:
         self._id = dispatcher_id
         self._settings = settings
@@ -74,6 +77,7 @@ class Dispatcher:
         self._hand_over = hand_over
         self._ledger = ledger
         self._registry = registry
+        self._profiles = profiles
         self._routing = Routing((), {})
         self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
         self._news = asyncio.Event()
@@ -97,6 +101,7 @@ class Dispatcher:
         """
         self._loop = asyncio.get_running_loop()
         self._routing = await asyncio.to_thread(self._read_routing)
+        self._scheduler.costs.remember(await asyncio.to_thread(self._profiles.profiles))
         await asyncio.to_thread(self._intake.start)
         _log.info("%s reads the job log", self._id)
         duties = [
@@ -105,6 +110,7 @@ class Dispatcher:
             self._every("hand-over", self._heartbeat_s / 2, self._look),
             self._every("database", FLUSH_S, self._flush),
             self._every("database", ROUTING_S, self._reroute),
+            self._every("database", PROFILES_S, self._keep_profiles),
             self._every("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
             self._guard(),
         ]
@@ -123,8 +129,10 @@ class Dispatcher:
             task.result()
 
     async def _drain(self) -> None:
-        """Take no more records; let the workers finish what they have, then write it down."""
+        """Take no more records; fill the places at the workers once more, let them finish, then
+        write it down."""
         self._draining = self._intake.choke = True
+        await self._send(time.monotonic(), flush=True)
         end = time.monotonic() + DRAIN_S
         while self._scheduler.flying and time.monotonic() < end:
             await asyncio.sleep(0.02)
@@ -164,12 +172,17 @@ class Dispatcher:
         while True:
             self._news.clear()
             now = time.monotonic()
-            sendings = [] if self._draining else self._scheduler.sendings(now)
-            for worker, flight in sendings:
-                await self._submit(worker, flight)
+            sent = 0 if self._draining else await self._send(now, flush=self._intake.choke)
             self._throttle()
-            if not sendings:
+            if not sent:
                 await self._wait_for_news(now)
+
+    async def _send(self, now: float, *, flush: bool) -> int:
+        """Send what should leave now; returns how many batches."""
+        sendings = self._scheduler.sendings(now, flush=flush)
+        for worker, flight in sendings:
+            await self._submit(worker, flight)
+        return len(sendings)
 
     async def _wait_for_news(self, now: float) -> None:
         at = self._scheduler.next_at()
@@ -201,6 +214,7 @@ class Dispatcher:
         share = max(
             books.jobs / settings.max_in_flight,
             books.bytes / (settings.max_in_flight_mib * 2**20),
+            self._scheduler.backlog_s / settings.max_backlog_s,
         )
         self._intake.choke_bulk = share >= BULK_SHARE
         self._intake.choke = self._draining or share >= 1
@@ -244,6 +258,11 @@ class Dispatcher:
 
     async def _reroute(self) -> None:
         self._routing = await asyncio.to_thread(self._read_routing)
+
+    async def _keep_profiles(self) -> None:
+        if news := self._scheduler.costs.news:
+            await asyncio.to_thread(self._profiles.keep, news)
+            self._scheduler.costs.kept(news)
 
     async def _publish_dead_letters(self) -> None:
         await asyncio.to_thread(self._outbox.publish)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from schemas.batch import WorkerState
+from schemas.batch import Costs, WorkerState
 from schemas.errors import UnavailableError
 from workers.ports import Bus
 
@@ -21,6 +21,10 @@ _log = logging.getLogger(__name__)
 
 Pulse = Callable[[float | None], None]
 """Told at each beat since when (`time.monotonic`) a batch runs; None when none does."""
+
+
+Loaded = Callable[[], tuple[tuple[int, ...], Costs]]
+"""Gives the versions that are loaded, and what their warm-up took."""
 
 
 def no_pulse(running_since: float | None) -> None:
@@ -34,13 +38,13 @@ class Heart:
         self,
         bus: Bus,
         state: WorkerState,
-        versions: Callable[[], tuple[int, ...]],
+        loaded: Loaded,
         heartbeat_s: float,
         pulse: Pulse = no_pulse,
     ) -> None:
         self._bus = bus
         self._state = state
-        self._versions = versions
+        self._loaded = loaded
         self._heartbeat_s = heartbeat_s
         self._pulse = pulse
         self._lock = threading.Lock()  # an older state must not be announced after a newer one
@@ -93,7 +97,8 @@ class Heart:
     def _announce(self) -> None:
         self._pulse(self._since)
         with self._lock:
-            state = msgspec.structs.replace(self._state, versions=self._versions())
+            versions, costs = self._loaded()
+            state = msgspec.structs.replace(self._state, versions=versions, costs=costs)
             try:
                 self._bus.announce(state)
             except UnavailableError as error:

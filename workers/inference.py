@@ -17,13 +17,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from models.shapes import TOKEN_BUDGET, plan
+from models.shapes import plan
 from schemas.batch import Batch, BatchItem
 from schemas.errors import ArtifactError, TextmillError
 from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.record import Ending
 from workers.core.endings import expired, quarantined
+from workers.memory import Memory
 from workers.ports import Answer
 
 POISON = "model_error"
@@ -42,6 +43,10 @@ class Tokens(Protocol):
 class TextModel(Protocol):
     """What this module asks of a model; `models.live_model.LiveModel` is one."""
 
+    @property
+    def timings(self) -> Sequence[tuple[int, int, float]]:
+        """What arrays took when the model was warm: `(rows, length, seconds)`."""
+
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """Text parsing: one `Tokens` for each question."""
 
@@ -59,13 +64,16 @@ class ModelFailedError(TextmillError):
     """The model cannot answer even its own samples; the batch is not to blame."""
 
 
-def answer(batch: Batch, model: TextModel, now: datetime) -> tuple[list[Answer], list[Ending]]:
+def answer(
+    batch: Batch, model: TextModel, now: datetime, memory: Memory | None = None
+) -> tuple[list[Answer], list[Ending]]:
     """Answer a batch.
 
     Args:
         batch: the items.
         model: the version that the batch names.
         now: the time that deadlines are compared with.
+        memory: how large an array may be; told when one was too large.
 
     Returns:
         The answers, and the endings of items that get none. An item in neither met an exhausted
@@ -79,7 +87,7 @@ def answer(batch: Batch, model: TextModel, now: datetime) -> tuple[list[Answer],
     endings = [expired(item) for item in late]
     questions = [Question(one.job.text, one.job.context, one.task) for one in timely]
     answers: list[Answer] = []
-    for item, outcome in zip(timely, _outcomes(questions, model), strict=True):
+    for item, outcome in zip(timely, _outcomes(questions, model, memory or Memory()), strict=True):
         if isinstance(outcome, Prediction):
             answers.append(Answer(item, outcome))
         elif not _is_exhaustion(outcome):
@@ -115,26 +123,34 @@ def isolate(
     return list(got)
 
 
-def _outcomes(questions: Sequence[Question], model: TextModel) -> list[Prediction | BaseException]:
+def _outcomes(
+    questions: Sequence[Question], model: TextModel, memory: Memory
+) -> list[Prediction | BaseException]:
     """Parse all, then each shape: a prediction or the failure of each question, in order."""
     if not questions:
         return []
     check = _Suspicion(model).check
     outcomes: list[Any] = isolate(questions, model.parse, check)
     readable = [i for i, parsed in enumerate(outcomes) if not isinstance(parsed, BaseException)]
-    for shape in plan([len(outcomes[i].ids) for i in readable], TOKEN_BUDGET):
+    for shape in plan([len(outcomes[i].ids) for i in readable], memory.budget):
         indices = [readable[i] for i in shape.indices]
-        run = partial(_predict, model, shape.length)
+        run = partial(_predict, model, shape.length, memory)
         predictions = isolate([outcomes[i] for i in indices], run, check)
         for index, prediction in zip(indices, predictions, strict=True):
             outcomes[index] = prediction
     return outcomes
 
 
-def _predict(model: TextModel, length: int, parsed: Sequence[Any]) -> Sequence[Prediction]:
+def _predict(
+    model: TextModel, length: int, memory: Memory, parsed: Sequence[Any]
+) -> Sequence[Prediction]:
     """Feature extraction and prediction of one shape."""
-    features = model.features(parsed, length, len(parsed))
-    predictions = model.predict(features)
+    try:
+        predictions = model.predict(model.features(parsed, length, len(parsed)))
+    except Exception as error:
+        if _is_exhaustion(error) and len(parsed) > 1:
+            memory.exhausted(length * len(parsed))
+        raise
     for prediction in predictions:
         _check(prediction)
     return predictions

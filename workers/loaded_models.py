@@ -11,8 +11,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
+from schemas.batch import Costs
 from schemas.errors import ArtifactError, UnavailableError
+from workers.core.cost import Cost, array, fit
 from workers.inference import TextModel
 from workers.ports import ModelVersion, Registry
 
@@ -20,6 +23,11 @@ _log = logging.getLogger(__name__)
 
 Load = Callable[[ModelVersion], TextModel]
 """Gives a checked, warm model of a version, or raises ArtifactError."""
+
+
+@lru_cache(maxsize=64)  # asked at every heartbeat
+def _cost(timings: tuple[tuple[int, int, float], ...]) -> Cost:
+    return fit(array(*timing) for timing in timings)
 
 
 class NothingLoadedError(ArtifactError):
@@ -43,6 +51,14 @@ class LoadedModels:
         """Primary keys of the loaded versions, ascending."""
         with self._lock:
             return tuple(sorted(self._models))
+
+    def loaded(self) -> tuple[tuple[int, ...], Costs]:
+        """The loaded versions, and what batches cost by the timings of those that have any."""
+        with self._lock:
+            models = {version_id: model for version_id, (_, model) in self._models.items()}
+        timed = ((version_id, models[version_id].timings) for version_id in sorted(models))
+        costs = tuple((version_id, _cost(tuple(some))) for version_id, some in timed if some)
+        return tuple(sorted(models)), costs
 
     @property
     def missing(self) -> tuple[int, ...]:

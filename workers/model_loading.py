@@ -16,6 +16,11 @@ from workers.ports import ModelVersion  # noqa: E402
 WARM_LENGTH: Final = 64
 """Longest shape of the warm-up, in tokens: there is one trace for all, and most texts are short."""
 
+TIMED: Final = ((16, 1), (WARM_LENGTH, 1), (16, 32), (WARM_LENGTH, 32), (16, 1), (WARM_LENGTH, 128))
+"""Shapes, as (length, rows), that say what batches of a version cost here."""
+TIMED_S: Final = 0.3
+"""How long that may take, but for the last shape."""
+
 
 def load(version: ModelVersion) -> LiveModel:
     """Check, load, warm and prove a version: this machine's starter, or what lies at its path.
@@ -41,4 +46,5 @@ def _load(version: ModelVersion) -> LiveModel:
     model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
     model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
     model.check_samples()
+    model.time(TIMED, TIMED_S)
     return model

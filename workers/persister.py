@@ -32,6 +32,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     answers: Sequence[Answer] = ()
     endings: Sequence[Ending] = ()
     compute_s: float = 0.0
+    exhausted: bool = False
+    """Whether the device's memory did not hold an array of it."""
     failure: tuple[str, str] | None = None
     """Reason code and sentence where the batch as a whole failed."""
 
@@ -101,6 +103,7 @@ class Persister:
             ),
             compute_s=work.compute_s,
             persist_s=persist_s,
+            exhausted=work.exhausted,
         )
 
     def _report(self, reply_to: str, completion: Completion) -> None:

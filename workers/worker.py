@@ -23,6 +23,7 @@ from workers.heart import Heart, Pulse, no_pulse
 from workers.inference import ModelFailedError, answer
 from workers.late_loading import RETRY_S, LateLoading
 from workers.loaded_models import LoadedModels
+from workers.memory import Memory
 from workers.persister import Persister, Work
 from workers.ports import Bus, Results
 
@@ -69,8 +70,9 @@ class Worker:
         self._on_broken = on_broken
         self._broken = 0
         self._draining = False
+        self._memories: dict[int, Memory] = {}
         state = WorkerState(worker_id=worker_id, queue=queue, device=device, pid=os.getpid())
-        self._heart = Heart(bus, state, lambda: models.versions, heartbeat_s, pulse)
+        self._heart = Heart(bus, state, models.loaded, heartbeat_s, pulse)
         self._persister = Persister(worker_id, results, bus, self._heart.reported)
 
     def load(self) -> None:
@@ -117,7 +119,8 @@ class Worker:
         try:
             model = self._models.get(batch.version_id, batch.digest)
             started = time.perf_counter()
-            answers, endings = answer(batch, model, datetime.now(UTC))
+            memory = self._memories.setdefault(batch.version_id, Memory())
+            answers, endings = answer(batch, model, datetime.now(UTC), memory)
         except UnavailableError as error:
             return Work(batch=batch, failure=("store_unavailable", str(error)))
         except (ArtifactError, ModelFailedError) as error:
@@ -127,7 +130,13 @@ class Worker:
             return Work(batch=batch, failure=("worker_error", type(error).__name__))
         self._broken = 0
         compute_s = time.perf_counter() - started
-        return Work(batch=batch, answers=answers, endings=endings, compute_s=compute_s)
+        return Work(
+            batch=batch,
+            answers=answers,
+            endings=endings,
+            compute_s=compute_s,
+            exhausted=memory.has_failed(),
+        )
 
     def _unanswerable(self, batch: Batch, error: ArtifactError | ModelFailedError) -> Work:
         _log.error("Batch %s: version %d: %s", batch.batch_id, batch.version_id, error)

@@ -1,5 +1,7 @@
 """What batches of a version cost on a kind of device."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -32,6 +34,6 @@ def upgrade() -> None:
     )
 
 
-def timestamp() -> sa.types.TypeEngine[object]:
+def timestamp() -> Any:
     """timestamptz; on SQLite ISO 8601 text in UTC."""
     return sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")

@@ -1,7 +1,7 @@
 """Working implementations of the ports in memory, with the meaning of the real adapters.
 
     MemoryLog     a partitioned log with a group of members; `MemoryLog.member` is a `JobLog`
-    MemoryStore   `Ledger`, `Results` and `Registry`: each call is one transaction
+    MemoryStore   `Ledger`, `Results`, `Registry` and `Profiles`: each call is one transaction
 
 The store keeps every row it was made to write, also those that should not exist, so that a test
 can look for a second terminal state or a second result.
@@ -22,7 +22,7 @@ from schemas.model_version import Language, Manifest
 from schemas.prediction import Prediction
 from schemas.record import Ending, Partition, Record, Terminal
 from schemas.task import Task
-from workers.ports import Answer, Claim, ModelVersion, Polled, Recorded
+from workers.ports import Answer, Claim, ModelVersion, Polled, Profile, Recorded
 
 Coordinates = tuple[Partition, int]
 JobKey = tuple[str, str, Task, int]
@@ -190,7 +190,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class MemoryStore:
-    """Ledger, Results and Registry in memory; safe to call from several threads."""
+    """Ledger, Results, Registry and Profiles in memory; safe to call from several threads."""
 
     def __init__(self, *versions: ModelVersion) -> None:
         self.away = False
@@ -204,6 +204,7 @@ class MemoryStore:
         self.letters: dict[int, bytes] = {}
         self.published: set[int] = set()
         self.registered = versions
+        self.costs: dict[tuple[int, str], Profile] = {}
         self._answers: dict[JobKey, Row] = {}
         self._lock = threading.RLock()
 
@@ -270,6 +271,15 @@ class MemoryStore:
     def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
         with self._transaction("routes"):
             return {(v.task, lang): v for v in self.registered for lang in v.languages}
+
+    def profiles(self) -> Sequence[Profile]:
+        with self._transaction("profiles"):
+            return list(self.costs.values())
+
+    def keep(self, profiles: Sequence[Profile]) -> None:
+        with self._transaction("keep"):
+            known = {version.version_id for version in self.registered}
+            self.costs |= {(p.version_id, p.kind): p for p in profiles if p.version_id in known}
 
     def of(self, state: Terminal) -> list[Coordinates]:
         """The records that ended so."""

@@ -10,20 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.unit import examples
 from tests.unit.examples import delivery, version
-from workers.core.batcher import (
-    BATCH_BYTES,
-    BUCKETS,
-    BULK_PATIENCE_S,
-    Batcher,
-    Formed,
-    Release,
-    bucket_of,
-)
+from workers.core.allowance import BATCH_BYTES
+from workers.core.batcher import BUCKETS, Batcher, bucket_of
+from workers.core.choice import BULK_PATIENCE_S
 from workers.core.delivery import Delivery
+from workers.core.formed import Formed, Limits, Place, Release
+
+IDLE, BUSY = Place(idle=True), Place(idle=False)
 
 
 def batcher(*deliveries: Delivery, max_batch: int = 4, token_budget: int = 10_000) -> Batcher:
-    made = Batcher(max_batch=max_batch, token_budget=token_budget)
+    made = Batcher(Limits(max_batch=max_batch, token_budget=token_budget))
     for each in deliveries:
         made.add(each)
     return made
@@ -35,7 +32,7 @@ def offsets(formed: Formed | None) -> list[int]:
 
 def drained(made: Batcher) -> list[list[int]]:
     batches = []
-    while found := offsets(made.next_batch(0.0, idle=True)):
+    while found := offsets(made.next_batch(0.0, IDLE)):
         batches.append(found)
     return batches
 
@@ -62,7 +59,7 @@ def test_a_length_is_rounded_up_to_its_bucket(tokens: int, padded: int) -> None:
 )
 def test_the_reason_is_the_first_that_holds(count, due_at, idle, reason) -> None:
     made = batcher(*(delivery(due_at=due_at) for _ in range(count)))
-    formed = made.next_batch(1.0, idle=idle)
+    formed = made.next_batch(1.0, Place(idle=idle))
     assert (formed.reason if formed else None) is reason
 
 
@@ -70,7 +67,7 @@ def test_a_full_token_budget_is_full_too() -> None:
     made = batcher(
         delivery(padded=64, due_at=9.0), delivery(padded=64, due_at=9.0), token_budget=128
     )
-    formed = made.next_batch(0.0, idle=False)
+    formed = made.next_batch(0.0, BUSY)
     assert formed is not None
     assert formed.reason is Release.FULL
 
@@ -83,11 +80,11 @@ def test_one_text_beyond_the_budget_goes_alone() -> None:
 def test_a_flood_of_bulk_work_never_stands_in_front_until_it_has_waited_long() -> None:
     flood = [delivery(n, is_bulk=True, due_at=1.0) for n in range(4)]
     made = batcher(*flood, delivery(9, due_at=3.0), max_batch=2)
-    formed = made.next_batch(1.0 + BULK_PATIENCE_S - 1, idle=False)
+    formed = made.next_batch(1.0 + BULK_PATIENCE_S - 1, BUSY)
     assert formed is not None
     assert [each.item.offset for each in formed.deliveries] == [9, 0]
     made.add(delivery(10, due_at=3.0))
-    formed = made.next_batch(1.0 + BULK_PATIENCE_S, idle=False)
+    formed = made.next_batch(1.0 + BULK_PATIENCE_S, BUSY)
     assert formed is not None
     assert [each.item.offset for each in formed.deliveries] == [1, 2]
 
@@ -122,7 +119,7 @@ def test_bulk_fills_the_batch_of_an_interactive_head() -> None:
 
 def test_what_is_put_back_goes_first_in_its_old_order() -> None:
     made = batcher(*(delivery(n) for n in range(4)), max_batch=2)
-    first = made.next_batch(0.0, idle=True)
+    first = made.next_batch(0.0, IDLE)
     assert first is not None
     made.put_back(first.deliveries)
     assert drained(made) == [[0, 1], [2, 3]]
@@ -150,7 +147,7 @@ class BatcherMachine(RuleBasedStateMachine):
     def begin(self, max_batch: int, token_budget: int) -> None:
         self.now, self.next_offset = 0.0, 0
         self.max_batch, self.token_budget = max_batch, token_budget
-        self.batcher = Batcher(max_batch=max_batch, token_budget=token_budget)
+        self.batcher = Batcher(Limits(max_batch=max_batch, token_budget=token_budget))
         self.waiting: dict[int, Delivery] = {}
         self.seen: Counter[int] = Counter()
 
@@ -180,7 +177,7 @@ class BatcherMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule(idle=st.booleans(), refused=st.booleans())
     def release(self, idle: bool, refused: bool) -> None:
-        formed = self.batcher.next_batch(self.now, idle=idle)
+        formed = self.batcher.next_batch(self.now, Place(idle=idle))
         if formed is None:
             assert not idle
             soonest = min(each.due_at for each in self.waiting.values())
@@ -226,7 +223,7 @@ class BatcherMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "batcher"):
             return
-        while formed := self.batcher.next_batch(self.now, idle=True):
+        while formed := self.batcher.next_batch(self.now, IDLE):
             for each in formed.deliveries:
                 del self.waiting[each.item.offset]
         assert not self.waiting
@@ -248,5 +245,5 @@ def test_nothing_waits_for_ever_while_newer_work_keeps_coming(lengths: list[int]
         now = step * 0.5
         assert now <= 1.0 + BULK_PATIENCE_S + 0.5, "the bulk job was starved"
         made.add(delivery(step, padded=lengths[step % len(lengths)], due_at=now + 0.005))
-        if 0 in offsets(made.next_batch(now, idle=True)):
+        if 0 in offsets(made.next_batch(now, IDLE)):
             return

@@ -23,7 +23,9 @@ from tests.unit.fakes import MemoryLog, MemoryStore
 from workers import dispatcher as module
 from workers import intake
 from workers.core.batcher import Batcher
+from workers.core.costs import Costs
 from workers.core.flights import Flights
+from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.dispatcher import Dispatcher
 
@@ -60,8 +62,9 @@ class Mill:
         self.texts: dict[str, str] = after.texts if after else {}
         self.stop = asyncio.Event()
         self.scheduler = Scheduler(
-            batcher=Batcher(max_batch=max_batch, token_budget=10_000),
+            batcher=Batcher(Limits(max_batch=max_batch, token_budget=10_000)),
             flights=Flights(lease_s=LEASE_S, patience_s=PATIENCE_S),
+            costs=Costs(10_000),
         )
         self.dispatcher = Dispatcher(
             dispatcher_id="d1",
@@ -73,6 +76,7 @@ class Mill:
             hand_over=self.hand_over,
             ledger=self.store,
             registry=self.store,
+            profiles=self.store,
         )
 
     @staticmethod

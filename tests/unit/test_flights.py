@@ -24,7 +24,7 @@ def test_the_least_loaded_worker_is_offered_first_and_a_loaded_one_not_at_all() 
     for number, name in enumerate(["w1", "w1", "w2"]):
         made.send(flight(batch_id=f"b{number}", worker_id=name))
     assert CREDITS == 2
-    assert [w.worker_id for w in made.open_workers()] == ["w3", "w2"]
+    assert [w.worker_id for w in made.open_workers(0.0)] == ["w3", "w2"]
     assert [made.load(name) for name in made.alive()] == [2, 1, 0]
 
 
@@ -93,9 +93,9 @@ def test_a_worker_that_hangs_is_offered_again_when_it_is_out_of_the_batch() -> N
     made.see([worker("w1", running="b1")], LEASE + 1)
     assert losses(made, LEASE + 1) == [Loss.WORKER_HANGS_IN_IT]
     made.land("b1")
-    assert made.open_workers() == made.alive() == []
+    assert made.open_workers(0.0) == made.alive() == []
     made.see([worker("w1", running=None)], LEASE + 2)
-    assert [w.worker_id for w in made.open_workers()] == ["w1"]
+    assert [w.worker_id for w in made.open_workers(0.0)] == ["w1"]
 
 
 def test_a_batch_is_not_lost_while_its_worker_writes() -> None:
@@ -108,7 +108,7 @@ def test_a_batch_is_not_lost_while_its_worker_writes() -> None:
 def test_a_worker_that_could_not_answer_comes_last_for_that_version_for_a_while() -> None:
     made = flights("w1", "w2")
     made.unable("w1", 7, now=0.0)
-    everyone = made.open_workers()
+    everyone = made.open_workers(0.0)
     assert made.choose(everyone, 7, now=1.0).worker_id == "w2"
     assert made.choose(everyone, 8, now=1.0).worker_id == "w1"
     assert made.choose(everyone[:1], 7, now=1.0).worker_id == "w1"

@@ -10,7 +10,9 @@ from workers.core.batcher import Batcher
 from workers.core.delivery import Delivery
 from workers.core.endings import invalid
 from workers.core.events import Arrived, Claimed, Lost, Reached
+from workers.core.costs import Costs
 from workers.core.flights import Flight, Flights
+from workers.core.formed import Limits
 from workers.core.isolation import STRIKES
 from workers.core.retries import PATIENCE
 from workers.core.scheduler import Scheduler
@@ -24,8 +26,9 @@ class Story:
 
     def __init__(self, *workers: str, max_batch: int = 4) -> None:
         self.scheduler = Scheduler(
-            batcher=Batcher(max_batch=max_batch, token_budget=10_000),
+            batcher=Batcher(Limits(max_batch=max_batch, token_budget=10_000)),
             flights=Flights(lease_s=LEASE_S, patience_s=PATIENCE_S),
+            costs=Costs(10_000),
         )
         self.now = 0.0
         self.workers = {name: worker(name) for name in workers}

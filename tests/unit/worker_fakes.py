@@ -66,6 +66,7 @@ class HashModel:
         self.broken = False
         self.shapes: list[tuple[int, int, int]] = []
         """`(texts, length, rows)` of every array that was predicted."""
+        self.timings: Sequence[tuple[int, int, float]] = ()
 
     def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         texts = [question.text for question in questions]

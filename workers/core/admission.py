@@ -4,6 +4,7 @@ Nothing that stands in a record raises here: a record that is not a job ends as 
 reason that `schemas.wire` gives, a job past its deadline as EXPIRED.
 """
 
+import math
 from datetime import UTC, datetime
 from typing import Final
 
@@ -54,7 +55,7 @@ def admit(
         version = routing.resolve(task, item.lang, job.model)
     except InvalidJobError as error:
         return unanswerable(item, record.value or b"", error.reason, str(error))
-    return _delivery(record, item, version, waits, now)
+    return _delivery(record, item, version, waits, now, wall)
 
 
 def _read(record: Record) -> tuple[Task, Job]:
@@ -72,8 +73,9 @@ def _item(record: Record, task: Task, job: Job, epoch: int) -> BatchItem:
 
 
 def _delivery(
-    record: Record, item: BatchItem, version: ModelVersion, waits: Waits, now: float
+    record: Record, item: BatchItem, version: ModelVersion, waits: Waits, now: float, wall: float
 ) -> Delivery:
+    deadline = item.job.deadline
     bulk = topics.is_bulk(record.partition.topic)
     return Delivery(
         item=item,
@@ -82,6 +84,7 @@ def _delivery(
         size=len(record.value or b""),
         bulk=bulk,
         due_at=now + (waits.bulk if bulk else waits.interactive),
+        deadline=math.inf if deadline is None else now + deadline.timestamp() - wall,
     )
 
 

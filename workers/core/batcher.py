@@ -1,36 +1,43 @@
-"""Forming batches: the head that is due first goes first, in company of its own length.
+"""Forming batches: who goes, with whom, when, and why.
 
-Deliveries wait in one queue for each (model version, length bucket, class of urgency). Nothing is
-released while no worker has a credit, so batches grow by themselves under load. A batch is filled
-from the bucket of the head, then from the other buckets of the same version: the worker cuts it
-by true length once more, so mixed company costs no padding.
+Deliveries wait in lines, one for each (model version, length bucket, class), those with a deadline
+apart. Nothing is released while no worker has a place, so batches grow by themselves under load.
+When one has, `workers.core.choice` says which line goes first and `workers.core.allowance` how
+much a batch may take: of that line, then of the others of its version, interactive work by
+deadline, then bulk work while the earliest deadline still holds and the batch stays short. The
+worker cuts by true length once more, so mixed company costs no padding.
 
-    budget        sum of padded lengths <= token_budget, size <= 4 MiB, or a single text
-    order         first in, first out within a queue; between queues due first, but bulk work
-                  stands behind interactive work until it is BULK_PATIENCE_S overdue
-    reasons       FULL, TIMER, IDLE: why a batch left when it did, counted by the caller
+    budget     sum of padded lengths <= budget of (version, worker), or a single text
+    late       a job whose deadline passed is given back as expired; one that will miss it whatever
+               is done lets all others pass, and goes when a worker would be idle
+    reasons    FULL, DEADLINE, TIMER, IDLE, FLUSH: the first that holds, counted by the caller
+
+A decision (`workers.core.decision`) looks at each line once and at the ends of the lines alone.
 """
 
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Iterator
-from enum import StrEnum
-from typing import Final, NamedTuple
-
-import msgspec
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from schemas.record import Partition
+from workers.core.costs import Price
+from workers.core.decision import MARGIN_S, Decision, Sum, is_full, shortest_s, sums_of
 from workers.core.delivery import Delivery
+from workers.core.formed import Formed, Limits, Place
+from workers.core.line import NEVER, Class, DatedLine, Key, Line
 
 BUCKETS: Final = tuple(16 << power for power in range(12))
 """Padded lengths in tokens, 16 to 32,768. Longer texts count as the longest: models read no more
 of them (`models.windows`)."""
 
-BATCH_BYTES: Final = 4 * 2**20
-"""Size of a batch's records at most, so that no message to a worker is a heavy one."""
+LATELY_S: Final = 10.0
+"""So long after the last interactive job, bulk work still keeps its batches short for the next."""
 
-BULK_PATIENCE_S: Final = 10.0
-"""How long bulk work, once due, lets interactive work pass; then the older goes first."""
+EARLY: Final = 0.3
+"""Part of the running batch that may be left when the next one is staged: its end is a guess."""
+
+SPARE_LINES: Final = 64
+"""Empty lines that are kept at least."""
 
 
 def bucket_of(tokens: int) -> int:
@@ -38,132 +45,148 @@ def bucket_of(tokens: int) -> int:
     return BUCKETS[min(bisect_left(BUCKETS, tokens), len(BUCKETS) - 1)]
 
 
-class Release(StrEnum):
-    """Why a batch left the batcher."""
-
-    FULL = "full"
-    TIMER = "timer"
-    IDLE = "idle"
-
-
-class Formed(msgspec.Struct, frozen=True):
-    """Deliveries that go together: one model version, whichever of its tasks they ask."""
-
-    deliveries: tuple[Delivery, ...]
-    reason: Release
-
-
-class _Queue(NamedTuple):
-    version_id: int
-    padded: int
-    bulk: bool
-
-
 class Batcher:
     """Holds what is admitted and says what goes next. Not thread-safe; time is an argument."""
 
-    def __init__(self, *, max_batch: int, token_budget: int) -> None:
-        self._max_batch = max_batch
-        self._token_budget = token_budget
-        self._queues: dict[_Queue, deque[Delivery]] = {}
-        self._tokens: dict[int, int] = {}
-        self._counts: dict[int, int] = {}
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._unknown = Price(None, limits.token_budget)
+        self._lines: dict[tuple[int, int, int, bool], Line] = {}
+        self._hurries: dict[Key, float] = {}
+        self._awaited_at = self._stage_at = -NEVER
+        self._passed = 0
 
     def __len__(self) -> int:
         """Deliveries that wait."""
-        return sum(self._counts.values())
+        return sum(map(len, self._lines.values()))
 
     def add(self, delivery: Delivery) -> None:
         """Let a delivery wait for a batch."""
-        self._queue_of(delivery).append(delivery)
-        self._count(delivery, 1)
+        self._line_of(delivery).push(delivery)
 
     def put_back(self, deliveries: tuple[Delivery, ...]) -> None:
-        """Return deliveries that were released, ahead of all others of their queues."""
+        """Return deliveries that were released, ahead of all others of their lines."""
         for delivery in reversed(deliveries):
-            self._queue_of(delivery).appendleft(delivery)
-            self._count(delivery, 1)
+            self._line_of(delivery).push_front(delivery)
 
-    def next_batch(self, now: float, *, idle: bool) -> Formed | None:
-        """The batch that should leave now for a worker with a credit, if any.
+    def next_batch(self, now: float, place: Place) -> Formed | None:
+        """The batch that should leave now for a worker with a place, if any; `now` is the monotonic
+        clock, in seconds."""
+        lines = self._waiting_lines()
+        if not lines or self._is_too_early(lines, place, now):
+            return None
+        prices = self._prices(lines, place)
+        if any(line.key.dated for line in lines):
+            self._set_late_aside(lines, prices, place, now)
+            lines = self._waiting_lines()
+        decision = Decision(
+            lines,
+            sums_of(lines),
+            self._limits,
+            prices,
+            place,
+            now,
+            awaited=now - self._awaited_at < LATELY_S,
+            passed=self._passed,
+        )
+        found = decision.first()
+        self._hurries = decision.hurries
+        if found is None:
+            return None
+        formed = decision.fill(*found)
+        self._count_passed(lines, formed)
+        return formed
 
-        Args:
-            now: monotonic clock, in seconds.
-            idle: the worker has nothing else in hand, so that waiting would waste it.
-        """
-        ready = {
-            key: reason
-            for key in self._queues
-            if (reason := self._reason(key, now, idle=idle)) is not None
-        }
-        head = min(ready, key=lambda key: self._rank(key, now), default=None)
-        return None if head is None else Formed(tuple(self._take(head, now)), ready[head])
+    def expired(self, now: float) -> list[Delivery]:
+        """Take what waits and has passed its deadline."""
+        found = []
+        for line in self._lines.values():
+            while line and line.deadline <= now:
+                found.append(line.pop())
+        return found
 
     def due_at(self) -> float | None:
-        """When `next_batch` may answer without idleness or arrivals; None when empty."""
-        return min((queue[0].due_at for queue in self._queues.values()), default=None)
+        """When `next_batch` or `expired` may answer without idleness or arrivals; None when
+        empty."""
+        looks = list(map(self._next_look, self._waiting_lines()))
+        return max(min(looks), self._stage_at) if looks else None
+
+    def waiting(self) -> Mapping[int, Sum]:
+        """What waits, by version."""
+        return sums_of(self._waiting_lines())
 
     def drop(self, partition: Partition) -> int:
         """Forget everything of a partition that is no longer ours; returns how many."""
         before = len(self)
-        for key, queue in list(self._queues.items()):
-            gone = [d for d in queue if d.item.partition == partition]
-            for delivery in gone:
-                self._count(delivery, -1)
-            if gone:
-                kept = deque(d for d in queue if d.item.partition != partition)
-                self._store(key, kept)
+        for key, line in list(self._lines.items()):
+            kept = [each for each in line if each.item.partition != partition]
+            if len(kept) < len(line):
+                del self._lines[key]
+                self._wait(line.key, kept)
         return before - len(self)
 
-    def _queue_of(self, delivery: Delivery) -> deque[Delivery]:
-        key = _Queue(delivery.version.version_id, delivery.padded, delivery.bulk)
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = deque()
-        return queue
+    def _line_of(self, delivery: Delivery) -> Line:
+        dated = delivery.deadline != NEVER
+        key = (delivery.version.version_id, delivery.padded, delivery.bulk, dated)
+        line = self._lines.get(key)
+        return self._new_line(Key(key[0], key[1], Class(key[2]), dated)) if line is None else line
 
-    def _count(self, delivery: Delivery, step: int) -> None:
-        version = delivery.version.version_id
-        self._counts[version] = self._counts.get(version, 0) + step
-        self._tokens[version] = self._tokens.get(version, 0) + step * delivery.padded
+    def _new_line(self, key: Key) -> Line:
+        line = self._lines[key] = DatedLine(key) if key.dated else Line(key)
+        return line
 
-    def _store(self, key: _Queue, queue: deque[Delivery]) -> None:
-        if queue:
-            self._queues[key] = queue
-        else:
-            self._queues.pop(key, None)
+    def _wait(self, key: Key, deliveries: Iterable[Delivery]) -> None:
+        line = self._lines.get(key)
+        for delivery in deliveries:
+            line = self._new_line(key) if line is None else line
+            line.push(delivery)
 
-    def _rank(self, key: _Queue, now: float) -> tuple[bool, float]:
-        due_at = self._queues[key][0].due_at
-        return key.bulk and now < due_at + BULK_PATIENCE_S, due_at
+    def _waiting_lines(self) -> list[Line]:
+        """The lines in which somebody waits. Empty ones are kept for the next arrival, but not for
+        ever: versions come and go."""
+        lines = [line for line in self._lines.values() if line]
+        if len(self._lines) > 2 * len(lines) + SPARE_LINES:
+            self._lines = {line.key: line for line in lines}
+        return lines
 
-    def _reason(self, head: _Queue, now: float, *, idle: bool) -> Release | None:
-        version = head.version_id
-        full = (
-            self._counts[version] >= self._max_batch or self._tokens[version] >= self._token_budget
-        )
-        if full:
-            return Release.FULL
-        if self._queues[head][0].due_at <= now:
-            return Release.TIMER
-        return Release.IDLE if idle else None
+    def _next_look(self, line: Line) -> float:
+        if line.key.rank is Class.LATE:
+            return line.deadline
+        return min(line.due_at, line.deadline - self._hurries.get(line.key, 0.0))
 
-    def _take(self, head: _Queue, now: float) -> Iterator[Delivery]:
-        count = tokens = size = 0
-        for key in self._by_company(head, now):
-            queue = self._queues[key]
-            while queue and count < self._max_batch:
-                tokens, size = tokens + key.padded, size + queue[0].size
-                if count and (tokens > self._token_budget or size > BATCH_BYTES):
-                    tokens, size = tokens - key.padded, size - queue[0].size
-                    break
-                delivery = queue.popleft()
-                self._count(delivery, -1)
-                count += 1
-                yield delivery
-            self._store(key, queue)
+    def _prices(self, lines: Sequence[Line], place: Place) -> dict[int, Price]:
+        versions = {line.key.version_id for line in lines}
+        return {one: place.prices(one) if place.prices else self._unknown for one in versions}
 
-    def _by_company(self, head: _Queue, now: float) -> list[_Queue]:
-        """The queues of the head's version: the head's first, then in the order of their turn."""
-        others = [k for k in self._queues if k.version_id == head.version_id and k != head]
-        return [head, *sorted(others, key=lambda key: self._rank(key, now))]
+    def _is_too_early(self, lines: Sequence[Line], place: Place, now: float) -> bool:
+        """Whether the worker is busy for so long that interactive jobs might come meanwhile."""
+        if any(line.key.rank is Class.INTERACTIVE for line in lines):
+            self._awaited_at = now
+        early_s = place.ahead_s - max(self._limits.stage_s, EARLY * place.running_s)
+        early = early_s > 0 and not place.idle and now - self._awaited_at < LATELY_S
+        self._stage_at = now + early_s if early else -NEVER
+        return early
+
+    def _set_late_aside(
+        self, lines: Sequence[Line], prices: Mapping[int, Price], place: Place, now: float
+    ) -> None:
+        """Let those that will miss their deadline, wherever they went now, stand behind all."""
+        sums = sums_of(lines)
+        for line in lines:
+            version_id, padded, rank, dated = line.key
+            price = prices[version_id]
+            if price.cost is None or not dated or rank is Class.LATE:
+                continue
+            full = is_full(sums[version_id], price, self._limits, self._limits.max_batch_s)
+            shortest = shortest_s(price.cost, padded, full=full)
+            done_at = now + place.soonest_s + MARGIN_S + shortest
+            late = []
+            while line and line.deadline < done_at:
+                late.append(line.pop())
+            self._wait(line.key._replace(rank=Class.LATE), late)
+
+    def _count_passed(self, lines: Sequence[Line], formed: Formed) -> None:
+        """Count the batches that passed bulk work by."""
+        waits = any(line.key.rank is Class.BULK and line for line in lines)
+        took = any(each.bulk for each in formed.deliveries)
+        self._passed = 0 if took or not waits else self._passed + 1

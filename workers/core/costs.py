@@ -123,11 +123,18 @@ class Costs:
         halved = max(min(tokens, allowed) // 2, FEWEST_TOKENS)
         self._caps[version_id, worker_id] = _Cap(min(halved, allowed), now)
 
+    @property
     def news(self) -> list[Profile]:
-        """Profiles that have changed since they were last asked for."""
-        changed = [self._profiles[key] for key in self._news if key[1]]
-        self._news.clear()
-        return changed
+        """Profiles that are not kept yet as they are now."""
+        return [self._profiles[key] for key in self._news if key[1]]
+
+    def kept(self, profiles: Sequence[Profile]) -> None:
+        """These are kept."""
+        self._news -= {
+            (one.version_id, one.kind)
+            for one in profiles
+            if self._profiles.get((one.version_id, one.kind)) == one
+        }
 
     def _experience(self, version_id: int, worker_id: str) -> Experience:
         key = (version_id, worker_id)
@@ -142,7 +149,7 @@ class Costs:
 
     def _note(self, key: tuple[int, str], cost: Cost, batches: int) -> None:
         version_id, kind = key
-        self._profiles[key] = Profile(version_id, kind, tuple(cost), batches)
+        self._profiles[key] = Profile(version_id, kind, (*cost,), batches)
         self._typical[version_id] = cost
         self._news.add(key)
 

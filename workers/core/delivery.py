@@ -1,5 +1,7 @@
 """A job on its way through the dispatcher: admitted, not yet answered."""
 
+import math
+
 import msgspec
 
 from schemas.batch import BatchItem
@@ -19,3 +21,5 @@ class Delivery(msgspec.Struct, frozen=True):
     bulk: bool
     due_at: float
     """When waiting for company ends."""
+    deadline: float = math.inf
+    """When it must be answered; reckoned once from the wall clock, which may be set later."""

@@ -43,6 +43,12 @@ class Flight(msgspec.Struct, frozen=True):
     isolated: bool
     sent_at: float
     """Monotonic clock, in seconds."""
+    tokens: int = 0
+    """Sum of the padded lengths; 0 where nobody counted."""
+    pairs: int = 0
+    """Sum of their squares."""
+    seconds: float = 0.0
+    """What the device will need, predicted."""
 
 
 class Flights:
@@ -57,11 +63,14 @@ class Flights:
         self._lease_s = lease_s
         self._patience_s = patience_s
         self._flights: dict[str, Flight] = {}
+        self._at: dict[str, dict[str, Flight]] = {}
+        """The same by worker, in the order of sending."""
         self._seen_at: dict[str, float] = {}
         self._busy_at: dict[str, float] = {}
         self._running: dict[str, str | None] = {}
         self._alive: dict[str, WorkerState] = {}
         self._since: dict[str, float] = {}
+        self._landed_at: dict[str, float] = {}
         self._hung: dict[str, str] = {}
         self._unable: dict[tuple[str, int], float] = {}
 
@@ -72,10 +81,24 @@ class Flights:
     def send(self, flight: Flight) -> None:
         """Note that the batch is on its way."""
         self._flights[flight.batch_id] = flight
+        self._at.setdefault(flight.worker_id, {})[flight.batch_id] = flight
 
-    def land(self, batch_id: str) -> Flight | None:
-        """Take the batch off the list; None when it was given up before."""
-        return self._flights.pop(batch_id, None)
+    def land(self, batch_id: str, now: float | None = None) -> Flight | None:
+        """Take the batch off the list; None when it was given up before.
+
+        Args:
+            batch_id: which.
+            now: when its worker was done with it; None when it was not.
+        """
+        flight = self._flights.pop(batch_id, None)
+        if flight is not None:
+            at = self._at[flight.worker_id]
+            del at[batch_id]
+            if now is not None:
+                self._landed_at[flight.worker_id] = now
+            if not at:
+                del self._at[flight.worker_id]
+        return flight
 
     def see(self, workers: Sequence[WorkerState], now: float) -> None:
         """Note which workers live and what they have in hand."""
@@ -95,7 +118,28 @@ class Flights:
 
     def load(self, worker_id: str) -> int:
         """Batches that this worker has from us."""
-        return sum(flight.worker_id == worker_id for flight in self._flights.values())
+        return len(self._at.get(worker_id, ()))
+
+    def ahead_s(self, worker_id: str, now: float) -> float:
+        """Predicted seconds until this worker has done what it has from us."""
+        flights = self._at.get(worker_id)
+        if not flights:
+            return 0.0
+        first = next(iter(flights.values()))
+        began = max(first.sent_at, self._landed_at.get(worker_id, first.sent_at))
+        later = sum(flight.seconds for flight in flights.values()) - first.seconds
+        return max(first.seconds - max(now - began, 0.0), 0.0) + later
+
+    def running_s(self, worker_id: str) -> float:
+        """Predicted seconds of the first batch that this worker has from us, as a whole."""
+        flights = self._at.get(worker_id)
+        return next(iter(flights.values())).seconds if flights else 0.0
+
+    def soonest_s(self, now: float) -> float:
+        """The least of that among the living."""
+        if len(self._at) < len(self._alive):
+            return 0.0
+        return min((self.ahead_s(worker_id, now) for worker_id in self._alive), default=0.0)
 
     def alive(self) -> list[str]:
         """Ids of the living workers that do not hang, in a stable order."""
@@ -105,11 +149,16 @@ class Flights:
             if worker.running is None or worker.running != self._hung.get(worker_id)
         )
 
-    def open_workers(self) -> list[WorkerState]:
+    def open_workers(self, now: float) -> list[WorkerState]:
         """Living workers with a credit that do not hang, the least loaded first."""
         loads = {worker_id: self.load(worker_id) for worker_id in self.alive()}
         free = [worker_id for worker_id, load in loads.items() if load < CREDITS]
-        return [self._alive[worker_id] for worker_id in sorted(free, key=loads.__getitem__)]
+        
+        def rank(worker_id: str) -> tuple[int, float]:
+            load = loads[worker_id]
+            return load, self.ahead_s(worker_id, now) if load else 0.0
+
+        return [self._alive[worker_id] for worker_id in sorted(free, key=rank)]
 
     def unable(self, worker_id: str, version_id: int, now: float) -> None:
         """This worker could not answer with this version: others go first for a while."""
@@ -154,4 +203,5 @@ class Flights:
     def _forget(self, worker_id: str) -> None:
         for known in (self._seen_at, self._busy_at, self._running, self._since, self._hung):
             known.pop(worker_id, None)
+        self._landed_at.pop(worker_id, None)
         self._unable = {key: at for key, at in self._unable.items() if key[0] != worker_id}

@@ -16,10 +16,13 @@ from schemas.record import Ending, Partition, Terminal
 from workers.core.batcher import Batcher
 from workers.core.books import Books
 from workers.core.delivery import Delivery
-from workers.core.endings import quarantined
+from workers.core.costs import Costs
+from workers.core.endings import expired, quarantined
 from workers.core.events import Arrived, Claimed, Event, Lost, Reached
 from workers.core.flights import Flight, Flights, Loss
+from workers.core.formed import Formed, Release
 from workers.core.isolation import Isolation
+from workers.core.placing import Placing
 from workers.core.retries import Retries
 
 _log = logging.getLogger(__name__)
@@ -32,14 +35,22 @@ BLAMING: Final = frozenset({Loss.WORKER_DIED_RUNNING_IT, Loss.WORKER_HANGS_IN_IT
 class Scheduler:
     """Not thread-safe; `now` is the monotonic clock in seconds everywhere."""
 
-    def __init__(self, *, batcher: Batcher, flights: Flights) -> None:
+    def __init__(self, *, batcher: Batcher, flights: Flights, costs: Costs) -> None:
         self.books = Books()
         self.counts: Counter[str] = Counter()
         """Batches by release reason, losses by kind, fenced records, retries."""
         self._batcher = batcher
         self._flights = flights
+        self._placing = Placing(batcher, flights, costs)
+        self.costs = costs
+        """What batches cost, by version and worker."""
         self._isolation = Isolation()
         self._retries = Retries()
+
+    @property
+    def backlog_s(self) -> float:
+        """Seconds that the living workers will need for what waits, predicted."""
+        return self._placing.backlog_s()
 
     @property
     def flying(self) -> int:
@@ -72,9 +83,11 @@ class Scheduler:
             self.books.settle(partition, offset)
             self._retries.settled(partition, offset)
         self.counts["fenced"] += len(completion.fenced)
-        flight = self._flights.land(completion.batch_id)
+        flight = self._flights.land(completion.batch_id, now)
         if flight is None:
             return frozenset()
+        if self._placing.learn(flight, completion, now):
+            self.counts["out_of_memory"] += 1
         if flight.isolated:
             self._isolation.cleared(flight.deliveries)
         self._retry_open(flight, completion, now)
@@ -83,6 +96,7 @@ class Scheduler:
     def see(self, workers: Sequence[WorkerState], now: float) -> None:
         """The workers that live now; what the others had is sent again."""
         self._flights.see(workers, now)
+        self.costs.see(workers)
         for flight, loss in self._flights.lost(now):
             self._give_up(flight, loss)
 
@@ -90,12 +104,21 @@ class Scheduler:
         """The workers cannot be asked at present."""
         self._flights.blind(now)
 
-    def sendings(self, now: float) -> list[tuple[WorkerState, Flight]]:
-        """What to send now, and to whom; it counts as sent unless `unsent` says otherwise."""
+    def sendings(self, now: float, *, flush: bool = False) -> list[tuple[WorkerState, Flight]]:
+        """What to send now, and to whom; it counts as sent unless `unsent` says otherwise.
+
+        Args:
+            now: monotonic clock.
+            flush: nothing more arrives for now, so waiting for company is in vain.
+        """
         for delivery in self._retries.due(now):
             if self.books.wants(delivery):
                 self._batcher.add(delivery)
-        return self._isolated(now) + self._ordinary(now)
+        for delivery in self._batcher.expired(now):
+            self.counts[Terminal.EXPIRED] += 1
+            self._retries.settled(delivery.item.partition, delivery.item.offset)
+            self.books.end(expired(delivery.item))
+        return self._isolated(now) + self._ordinary(now, flush=flush)
 
     def unsent(self, flight: Flight) -> None:
         """The hand-over refused this batch."""
@@ -126,37 +149,42 @@ class Scheduler:
 
     def _isolated(self, now: float) -> list[tuple[WorkerState, Flight]]:
         sacrifice = self._sacrifice()
-        for worker in self._flights.open_workers():
+        for worker in self._flights.open_workers(now):
             if worker.worker_id == sacrifice and not self._flights.load(sacrifice):
                 suspects = self._isolation.next()
                 if suspects is not None:
-                    return [(worker, self._send(worker, suspects, now, isolated=True))]
+                    return [(worker, self._send(worker, Formed(suspects, Release.IDLE), now, isolated=True))]
         return []
 
-    def _ordinary(self, now: float) -> list[tuple[WorkerState, Flight]]:
+    def _ordinary(self, now: float, *, flush: bool) -> list[tuple[WorkerState, Flight]]:
         found: list[tuple[WorkerState, Flight]] = []
+        soonest_s = self._flights.soonest_s(now)
         sacrifice = self._sacrifice()
-        while workers := [w for w in self._flights.open_workers() if w.worker_id != sacrifice]:
-            idle = not self._flights.load(workers[0].worker_id)
-            formed = self._batcher.next_batch(now, idle=idle)
-            if formed is None:
+        while workers := self._ordinary_workers(sacrifice, now):
+            placed = self._placing.form(workers, soonest_s, now, flush=flush)
+            if placed is None:
                 break
-            version = formed.deliveries[0].version
-            worker = self._flights.choose(workers, version.version_id, now)
+            worker, formed = placed
             self.counts[f"release_{formed.reason}"] += 1
-            found.append((worker, self._send(worker, formed.deliveries, now, isolated=False)))
+            found.append((worker, self._send(worker, formed, now, isolated=False)))
         return found
 
+    def _ordinary_workers(self, sacrifice: str | None, now: float) -> list[WorkerState]:
+        return [w for w in self._flights.open_workers(now) if w.worker_id != sacrifice]
+
     def _send(
-        self, worker: WorkerState, deliveries: tuple[Delivery, ...], now: float, *, isolated: bool
+        self, worker: WorkerState, formed: Formed, now: float, *, isolated: bool
     ) -> Flight:
         flight = Flight(
             batch_id=uuid4().hex,
             worker_id=worker.worker_id,
-            deliveries=deliveries,
-            attempt=self._retries.attempt(deliveries),
+            deliveries=formed.deliveries,
+            attempt=self._retries.attempt(formed.deliveries),
             isolated=isolated,
             sent_at=now,
+            tokens=formed.tokens,
+            pairs=formed.pairs,
+            seconds=formed.seconds,
         )
         self._flights.send(flight)
         return flight

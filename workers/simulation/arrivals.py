@@ -23,10 +23,15 @@ class Arrival(msgspec.Struct, frozen=True):
     """Seconds since the beginning."""
     tokens: int
     bulk: bool = False
+    deadline_s: float | None = None
+    """Seconds after its arrival when it must be answered, or not at all; None: at any time."""
 
 
-def draw(texts: int, rate: float, bulk: float, seed: int) -> list[Arrival]:
-    """Return `texts` arrivals, `rate` a second on the mean, a share `bulk` of them bulk work."""
+def draw(
+    texts: int, rate: float, bulk: float, seed: int, deadline_s: float | None = None
+) -> list[Arrival]:
+    """Return `texts` arrivals, `rate` a second on the mean, a share `bulk` of them bulk work; the
+    others have this deadline."""
     random = np.random.default_rng(seed)
     times = np.cumsum(random.exponential(1 / rate, texts))
     shares, medians, spreads = (np.array(column) for column in zip(*_KINDS, strict=True))
@@ -35,11 +40,13 @@ def draw(texts: int, rate: float, bulk: float, seed: int) -> list[Arrival]:
     tokens = np.clip(lengths.round().astype(int), 1, 512)
     patient = random.random(texts) < bulk
     columns = times.tolist(), tokens.tolist(), patient.tolist()
-    return [Arrival(*row) for row in zip(*columns, strict=True)]
+    rows = zip(*columns, strict=True)
+    return [Arrival(at, n, late, None if late else deadline_s) for at, n, late in rows]
 
 
 def read(path: Path) -> list[Arrival]:
-    """Return recorded arrivals, JSON lines `{"at": …, "tokens": …, "bulk": …}`, in order of time.
+    """Return recorded arrivals, JSON lines `{"at": …, "tokens": …}`, in order of time; `"bulk": true` and
+    `"deadline_s": …` may be added.
 
     Raises:
         DataError: the file cannot be read, or a line is no arrival; names the line.

@@ -2,21 +2,21 @@
 
 arrival     as they come, a fixed number, padded to the longest (celery-batches, most loops)
 budget      as they come, until rows x longest would pass a budget of tokens
-oldest      the oldest text and those of its own length bucket
-textmill    the batcher that serves: the head that is due, its bucket, then company of any
-            length, cut by true length on the device
+oldest      Textmill's batcher, but whoever is due first goes first, whatever it costs
+textmill    the batcher that serves, with the costs that it learns as it goes
+
+The last two cut by true length on the device, as the worker does.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from models.shapes import plan
 from workers.core.batcher import Batcher
 from workers.core.delivery import Delivery
+from workers.core.formed import Formed, Limits, Place, Release
 
-MAX_BATCH = 512
-TOKEN_BUDGET = 32_768
 FIXED = 32
 """Texts of a batch in arrival order."""
 DEVICE_BUDGET = 8192
@@ -26,53 +26,55 @@ Shapes = list[tuple[int, int]]
 """Padded arrays `(rows, length)`."""
 
 
-class Group(NamedTuple):
-    """Texts that leave together, and the arrays that the device runs for them."""
-
-    deliveries: tuple[Delivery, ...]
-    shapes: Shapes
-
-
 class Policy(Protocol):
     """Holds texts and says which go next; times are seconds."""
 
     def add(self, delivery: Delivery) -> None:
         """Let a text wait."""
 
-    def next_group(self, now: float, *, idle: bool) -> Group | None:
-        """The group that should leave now for a device, if any; `idle`: it has nothing in hand."""
+    def next_batch(self, now: float, place: Place) -> Formed | None:
+        """The batch that should leave now for a device with a place, if any."""
+
+    def expired(self, now: float) -> list[Delivery]:
+        """Take what has passed its deadline, if this policy looks at deadlines."""
 
     def due_at(self) -> float | None:
-        """When waiting for company ends for the first; None when empty."""
+        """When the policy wants to be asked again; None when empty."""
+
+    def shapes(self, deliveries: Sequence[Delivery]) -> Shapes:
+        """The padded arrays that the device runs for a batch."""
 
 
-Tokens = Callable[[Delivery], int]
-"""True length of a delivery's text."""
+class Setting(NamedTuple):
+    """What a policy is made from."""
+
+    tokens: Callable[[Delivery], int]
+    """True length of a text."""
+    limits: Limits
 
 
 class Textmill:
     """The batcher that serves."""
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-        self._batcher = Batcher(max_batch=MAX_BATCH, token_budget=TOKEN_BUDGET)
+    def __init__(self, setting: Setting) -> None:
+        self._tokens = setting.tokens
+        self._batcher = Batcher(setting.limits)
         self.add = self._batcher.add
         self.due_at = self._batcher.due_at
+        self.next_batch = self._batcher.next_batch
+        self.expired = self._batcher.expired
 
-    def next_group(self, now: float, *, idle: bool) -> Group | None:
+    def shapes(self, deliveries: Sequence[Delivery]) -> Shapes:
         """See `Policy`."""
-        formed = self._batcher.next_batch(now, idle=idle)
-        if formed is None:
-            return None
-        shapes = plan([self._tokens(one) for one in formed.deliveries])
-        return Group(formed.deliveries, [(shape.rows, shape.length) for shape in shapes])
+        cut = plan([self._tokens(one) for one in deliveries])
+        return [(shape.rows, shape.length) for shape in cut]
 
 
 class InOrder:
     """One queue in order of arrival, cut where `fits` says no; one array, padded to the longest."""
 
-    def __init__(self, tokens: Tokens, fits: Callable[[int, int], bool]) -> None:
-        self._tokens, self._fits = tokens, fits
+    def __init__(self, setting: Setting, fits: Callable[[int, int], bool]) -> None:
+        self._tokens, self._fits = setting.tokens, fits
         self._queue: deque[Delivery] = deque()
 
     def add(self, delivery: Delivery) -> None:
@@ -83,63 +85,45 @@ class InOrder:
         """See `Policy`."""
         return self._queue[0].due_at if self._queue else None
 
-    def next_group(self, now: float, *, idle: bool) -> Group | None:
+    def expired(self, now: float) -> list[Delivery]:
+        """See `Policy`: its devices find out."""
+        return []
+
+    def next_batch(self, now: float, place: Place) -> Formed | None:
         """See `Policy`."""
         if not self._queue:
             return None
-        rows, longest = self._extent()
+        rows = self._extent()
         full = rows < len(self._queue)
-        if not (full or idle or self._queue[0].due_at <= now):
+        if not (full or place.idle or self._queue[0].due_at <= now):
             return None
-        return Group(tuple(self._queue.popleft() for _ in range(rows)), [(rows, longest)])
+        taken = tuple(self._queue.popleft() for _ in range(rows))
+        return Formed(taken, Release.FULL if full else Release.TIMER)
 
-    def _extent(self) -> tuple[int, int]:
+    def shapes(self, deliveries: Sequence[Delivery]) -> Shapes:
+        """See `Policy`."""
+        return [(len(deliveries), max(map(self._tokens, deliveries)))]
+
+    def _extent(self) -> int:
         rows = longest = 0
         for delivery in self._queue:
             longer = max(longest, self._tokens(delivery))
             if rows and not self._fits(rows + 1, longer):
                 break
             rows, longest = rows + 1, longer
-        return rows, longest
+        return rows
 
 
-class OldestHead:
-    """A queue for each length bucket; the one with the oldest head goes first."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-        self._queues: dict[int, InOrder] = {}
-
-    def add(self, delivery: Delivery) -> None:
-        """See `Policy`."""
-        padded = delivery.padded
-        if padded not in self._queues:
-            self._queues[padded] = InOrder(
-                lambda _: padded, lambda rows, _: rows * padded <= DEVICE_BUDGET
-            )
-        self._queues[padded].add(delivery)
-
-    def due_at(self) -> float | None:
-        """See `Policy`."""
-        return min(
-            (due for q in self._queues.values() if (due := q.due_at()) is not None), default=None
-        )
-
-    def next_group(self, now: float, *, idle: bool) -> Group | None:
-        """See `Policy`."""
-        waiting = [
-            (due, length) for length, q in self._queues.items() if (due := q.due_at()) is not None
-        ]
-        for _, length in sorted(waiting):
-            group = self._queues[length].next_group(now, idle=idle)
-            if group is not None:
-                return group
-        return None
+def _oldest(setting: Setting) -> Textmill:
+    limits = Limits(
+        max_batch=setting.limits.max_batch, token_budget=setting.limits.token_budget, by_cost=False
+    )
+    return Textmill(setting._replace(limits=limits))
 
 
-POLICIES: Mapping[str, Callable[[Tokens], Policy]] = {
-    "arrival": lambda tokens: InOrder(tokens, lambda rows, _: rows <= FIXED),
-    "budget": lambda tokens: InOrder(tokens, lambda rows, longest: rows * longest <= DEVICE_BUDGET),
-    "oldest": OldestHead,
+POLICIES: Mapping[str, Callable[[Setting], Policy]] = {
+    "arrival": lambda setting: InOrder(setting, lambda rows, _: rows <= FIXED),
+    "budget": lambda setting: InOrder(setting, lambda rows, most: rows * most <= DEVICE_BUDGET),
+    "oldest": _oldest,
     "textmill": Textmill,
 }

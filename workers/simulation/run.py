@@ -6,22 +6,28 @@ says of the batch's padded arrays. Time is virtual, so equal inputs give equal o
 """
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
 import msgspec
 
-from workers.core.cost import Cost
+from schemas.batch import WorkerState
+from workers.core.cost import Cost, Observation
+from workers.core.costs import Costs
 from workers.core.delivery import Delivery
-from workers.core.flights import CREDITS
+from workers.core.flights import CREDITS, Flight, Flights
+from workers.core.formed import Formed, Limits, Place
 from workers.simulation.arrivals import Arrival
 from workers.simulation.outcome import Outcome, Tally
-from workers.simulation.policies import POLICIES, Group, Policy
-from workers.simulation.waiting import as_delivery
+from workers.simulation.policies import POLICIES, Policy, Setting
+from workers.simulation.waiting import VERSION, as_delivery
 
 _ARRIVED, _DUE, _DONE = range(3)
+BUDGET = Limits().token_budget
 
 
 class Plant(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +46,28 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait of a text for company while a device is free."""
     bulk_wait_s: float = 1.0
     """The same for bulk work."""
+    paces: tuple[float, ...] = (1.0,)
+    """How many times as long as `cost` each device takes; begins anew where devices are more."""
+    believed: Cost | None = None
+    """What Textmill believes of the cost before it has seen a batch; None: the truth, which the
+    warm-up of a worker tells."""
+    max_batch: int = 512
+    """Texts of a batch at most, for Textmill."""
+    max_batch_s: float = 0.5
+    """Predicted seconds of a batch at most, for Textmill."""
+    mixed_batch_s: float = 0.04
+    """The same for bulk work while interactive texts come."""
+
+    @property
+    def limits(self) -> Limits:
+        """Those of Textmill's batcher."""
+        return Limits(
+            max_batch=self.max_batch,
+            max_batch_s=self.max_batch_s,
+            mixed_batch_s=self.mixed_batch_s,
+            interactive_wait_s=self.wait_s,
+            bulk_wait_s=self.bulk_wait_s,
+        )
 
 
 class Event(NamedTuple):
@@ -52,21 +80,63 @@ class Event(NamedTuple):
     """Number of the text, the dispatcher or the device."""
 
 
-class _Flight(NamedTuple):
-    group: Group
+class _Staged(NamedTuple):
+    flight: Flight
     dispatcher: int
 
 
 class _Dispatcher:
     """A policy, the time until which it is busy, and the credits it gave away."""
 
-    def __init__(self, policy: Policy, devices: int) -> None:
+    def __init__(self, policy: Policy, plant: Plant) -> None:
         self.policy = policy
         self.free_at = 0.0
         self.wakes_at: float | None = None
-        self.by_load = [dict.fromkeys(range(devices))] + [{} for _ in range(CREDITS)]
+        self.by_load = [dict.fromkeys(range(plant.devices))] + [{} for _ in range(CREDITS)]
         """Devices, in order of use, by the number of batches they have from this dispatcher."""
-        self._loads = [0] * devices
+        self._loads = [0] * plant.devices
+        believed = plant.cost if plant.believed is None else plant.believed
+        workers = [_worker(device, believed) for device in range(plant.devices)]
+        self.flights, self.costs = Flights(lease_s=math.inf, patience_s=math.inf), Costs(BUDGET)
+        self.flights.see(workers, 0.0)
+        self.costs.see(workers)
+        self._ticket = count()
+
+    def place(self, device: int, now: float) -> Place:
+        """The device's readiness for one more batch."""
+        return Place(
+            idle=device in self.by_load[0],
+            ahead_s=self.flights.ahead_s(str(device), now),
+            running_s=self.flights.running_s(str(device)),
+            soonest_s=self.flights.soonest_s(now),
+            prices=partial(self.costs.price, str(device)),
+        )
+
+    def send(self, formed: Formed, device: int, now: float) -> Flight:
+        """Note that a batch goes to a device."""
+        flight = Flight(
+            batch_id=str(next(self._ticket)),
+            worker_id=str(device),
+            deliveries=formed.deliveries,
+            attempt=1,
+            isolated=False,
+            sent_at=now,
+            tokens=formed.tokens,
+            pairs=formed.pairs,
+            seconds=formed.seconds,
+        )
+        self.flights.send(flight)
+        self.load(device, 1)
+        return flight
+
+    def land(self, flight: Flight, seconds: float, now: float) -> None:
+        """Note that a batch is done, and what it took."""
+        self.flights.land(flight.batch_id, now)
+        self.load(int(flight.worker_id), -1)
+        if flight.tokens:
+            version_id = flight.deliveries[0].version.version_id
+            seen = Observation(flight.tokens, flight.pairs, seconds)
+            self.costs.learn(flight.worker_id, version_id, seen, now)
 
     def load(self, device: int, step: int) -> None:
         """Count a batch that went to a device, or came back."""
@@ -83,10 +153,11 @@ class Simulation:
         self._arrivals, self._plant = arrivals, plant
         make = POLICIES[policy]
         self._dispatchers = [
-            _Dispatcher(make(lambda one: arrivals[one.item.offset].tokens), plant.devices)
+            _Dispatcher(make(Setting(self._tokens, plant.limits)), plant)
             for _ in range(plant.dispatchers)
         ]
-        self._staged: list[deque[_Flight]] = [deque() for _ in range(plant.devices)]
+        self._staged: list[deque[_Staged]] = [deque() for _ in range(plant.devices)]
+        self._took = [0.0] * plant.devices
         self._events: list[Event] = []
         self._ticket = count()
         self._tally = Tally(arrivals)
@@ -101,6 +172,9 @@ class Simulation:
             now, _, kind, who = heapq.heappop(self._events)
             self._happen(now, kind, who)
         return self._tally.outcome(self._plant.devices)
+
+    def _tokens(self, delivery: Delivery) -> int:
+        return self._arrivals[delivery.item.offset].tokens
 
     def _owner(self, number: int) -> int:
         return number % self._plant.partitions % self._plant.dispatchers
@@ -124,12 +198,12 @@ class Simulation:
     def _send(self, number: int, now: float) -> None:
         """Let this dispatcher send whatever should leave now."""
         own = self._dispatchers[number]
+        self._tally.expire(own.policy.expired(now))
         while (device := self._open(own)) is not None:
-            group = own.policy.next_group(now, idle=device in own.by_load[0])
-            if group is None:
+            formed = own.policy.next_batch(now, own.place(device, now))
+            if formed is None:
                 break
-            own.load(device, 1)
-            self._staged[device].append(_Flight(group, number))
+            self._staged[device].append(_Staged(own.send(formed, device, now), number))
             if len(self._staged[device]) == 1:
                 self._start(device, now)
         due_at = own.policy.due_at()
@@ -143,15 +217,21 @@ class Simulation:
         return next(free, None)
 
     def _start(self, device: int, now: float) -> None:
-        group = self._staged[device][0].group
-        arrays = sum(self._plant.cost.seconds(*shape) for shape in group.shapes)
-        seconds = self._plant.batch_s + arrays
-        self._tally.run(group, now, seconds)
-        self._at(now + seconds, _DONE, device)
+        """Run the batch that is first at a device, but for what has passed its deadline."""
+        staged, plant = self._staged[device][0], self._plant
+        late = [one for one in staged.flight.deliveries if one.deadline <= now]
+        timely = [one for one in staged.flight.deliveries if one.deadline > now]
+        policy = self._dispatchers[staged.dispatcher].policy
+        shapes = policy.shapes(timely) if timely else []
+        arrays = sum(plant.cost.seconds(*shape) for shape in shapes)
+        self._took[device] = arrays * plant.paces[device % len(plant.paces)]
+        self._tally.expire(late)
+        self._tally.run(timely, shapes, now, plant.batch_s + self._took[device])
+        self._at(now + plant.batch_s + self._took[device], _DONE, device)
 
     def _finish(self, device: int, now: float) -> None:
         done = self._staged[device].popleft()
-        self._dispatchers[done.dispatcher].load(device, -1)
+        self._dispatchers[done.dispatcher].land(done.flight, self._took[device], now)
         if self._staged[device]:
             self._start(device, now)
         for number in range(len(self._dispatchers)):
@@ -159,3 +239,8 @@ class Simulation:
 
     def _at(self, at: float, kind: int, who: int) -> None:
         heapq.heappush(self._events, Event(at, next(self._ticket), kind, who))
+
+
+def _worker(device: int, believed: Cost) -> WorkerState:
+    costs = ((VERSION.version_id, (*believed,)),)
+    return WorkerState(worker_id=str(device), queue="", device="cpu", pid=0, costs=costs)

@@ -1,5 +1,6 @@
 """A simulated text in the form in which the real batcher holds it."""
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from workers.simulation.arrivals import Arrival
 
 _JOB: Final = Job(job_id="simulated", text="")
 _PARTITION: Final = Partition("0" * 32, 0, "textmill.jobs.classification")
-_VERSION: Final = ModelVersion(
+VERSION: Final = ModelVersion(
     version_id=1,
     name="simulated",
     version=1,
@@ -31,9 +32,10 @@ def as_delivery(number: int, arrival: Arrival, due_at: float) -> Delivery:
     """Return the delivery of text `number`, which is also its offset."""
     return Delivery(
         item=BatchItem(_PARTITION, number, 1, _JOB, "en", Task.CLASSIFICATION, 0, arrival.at),
-        version=_VERSION,
+        version=VERSION,
         padded=bucket_of(arrival.tokens),
         size=arrival.tokens * _BYTES_A_TOKEN,
         bulk=arrival.bulk,
         due_at=due_at,
+        deadline=math.inf if arrival.deadline_s is None else arrival.at + arrival.deadline_s,
     )

@@ -19,7 +19,9 @@ from workers.core.batcher import Batcher
 from workers.core.delivery import Delivery
 from workers.core.endings import expired
 from workers.core.events import Claimed, Event
+from workers.core.costs import Costs
 from workers.core.flights import Flight, Flights
+from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.intake import Intake
 from workers.ports import Answer, Claim
@@ -89,8 +91,9 @@ class DispatcherProcess(Process):
         self.id = f"dispatcher-{number}"
         self._news: deque[Event] = deque()
         self.scheduler = Scheduler(
-            batcher=Batcher(max_batch=world.max_batch, token_budget=10_000),
+            batcher=Batcher(Limits(max_batch=world.max_batch, token_budget=10_000)),
             flights=Flights(lease_s=4.0, patience_s=0.5),
+            costs=Costs(10_000),
         )
         self._intake = Intake(
             open_log=lambda: world.log.member(self.id),

@@ -1,0 +1,76 @@
+"""The words in which batches are decided on: a worker's place, the limits, the reason, the batch."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from workers.core.costs import Prices
+from workers.core.delivery import Delivery
+
+
+class Release(StrEnum):
+    """Why a batch left the batcher; the first reason that holds."""
+
+    FULL = "full"
+    """More would not have fitted."""
+    DEADLINE = "deadline"
+    """Later would have been too late."""
+    TIMER = "timer"
+    """The wait for company was over."""
+    IDLE = "idle"
+    """A worker had nothing to do."""
+    FLUSH = "flush"
+    """No company will come any more."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every batch."""
+
+    max_batch: int = 512
+    """Texts at most."""
+    token_budget: int = 32_768
+    """Padded tokens at most where the place names no price."""
+    max_batch_s: float = 0.5
+    """Predicted seconds at most."""
+    mixed_batch_s: float = 0.04
+    """The same for bulk work while interactive jobs come, which may have to wait for it."""
+    stage_s: float = 0.02
+    """While interactive jobs come, a batch is staged behind another one only so many predicted
+    seconds before that one ends, so that it holds what came until then."""
+    interactive_wait_s: float = 0.005
+    """Usual wait for company, the unit in which interactive work ages; above 0."""
+    bulk_wait_s: float = 1.0
+    """The same of bulk work."""
+    by_cost: bool = True
+    """Whether costs choose between the lines; otherwise the oldest head goes first."""
+
+
+class Place(NamedTuple):
+    """A worker's readiness to take one more batch."""
+
+    idle: bool
+    """It has nothing else in hand, so that waiting would waste it."""
+    ahead_s: float = 0.0
+    """Predicted seconds until it comes to this batch."""
+    running_s: float = 0.0
+    """Predicted seconds of the batch that it runs now, from its beginning to its end."""
+    soonest_s: float = 0.0
+    """The same of the worker that comes to a new batch first."""
+    flush: bool = False
+    """Nothing more will arrive for now, so that waiting for company is in vain."""
+    prices: Prices | None = None
+    """What versions cost there; None: nothing is known."""
+
+
+class Formed(msgspec.Struct, frozen=True):
+    """Deliveries that go together: one model version, whichever of its tasks they ask."""
+
+    deliveries: tuple[Delivery, ...]
+    reason: Release
+    tokens: int = 0
+    """Sum of the padded lengths."""
+    pairs: int = 0
+    """Sum of their squares."""
+    seconds: float = 0.0
+    """What it will take, by what is known."""

@@ -1,0 +1,79 @@
+"""Which batch goes to which worker, with what batches cost there in mind; and learning that cost."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate
+
+from schemas.batch import Completion, WorkerState
+from workers.core.batcher import Batcher
+from workers.core.cost import Observation
+from workers.core.costs import Costs
+from workers.core.flights import Flight, Flights
+from workers.core.formed import Formed, Place
+
+
+class Placing:
+    """Joins batcher, flights and costs. Not thread-safe; `now` is the monotonic clock."""
+
+    def __init__(self, batcher: Batcher, flights: Flights, costs: Costs) -> None:
+        self._batcher = batcher
+        self._flights = flights
+        self._costs = costs
+
+    def form(
+        self, workers: Sequence[WorkerState], soonest_s: float, now: float, *, flush: bool
+    ) -> tuple[WorkerState, Formed] | None:
+        """The batch that should leave now, and its worker.
+
+        Args:
+            workers: those with a place, the one that should have it first.
+            soonest_s: predicted seconds until any worker is free.
+            now: see above.
+            flush: nothing more arrives for now.
+        """
+        first = workers[0]
+        place = Place(
+            idle=not self._flights.load(first.worker_id),
+            ahead_s=self._flights.ahead_s(first.worker_id, now),
+            running_s=self._flights.running_s(first.worker_id),
+            soonest_s=soonest_s,
+            flush=flush,
+            prices=partial(self._costs.price, first.worker_id),
+        )
+        formed = self._batcher.next_batch(now, place)
+        if formed is None:
+            return None
+        worker = self._flights.choose(workers, formed.deliveries[0].version.version_id, now)
+        return worker, formed if worker is first else self._trimmed(formed, worker)
+
+    def learn(self, flight: Flight, completion: Completion, now: float) -> bool:
+        """Learn from a batch that was answered as a whole, or that its device's memory did not hold;
+        True for the latter."""
+        if not flight.tokens:
+            return False
+        version_id = flight.deliveries[0].version.version_id
+        if completion.exhausted:
+            self._costs.exhausted(flight.worker_id, version_id, flight.tokens, now)
+        elif not completion.failed and completion.error is None:
+            seen = Observation(flight.tokens, flight.pairs, completion.compute_s)
+            self._costs.learn(flight.worker_id, version_id, seen, now)
+        return completion.exhausted
+
+    def backlog_s(self) -> float:
+        """Seconds that the living workers need for what waits, by what is known of its cost."""
+        waiting = self._batcher.waiting().items()
+        costs = ((self._costs.typical(version_id), sums) for version_id, sums in waiting)
+        seconds = sum(cost.batch_s(sums.tokens, sums.pairs) for cost, sums in costs if cost)
+        return seconds / max(len(self._flights.alive()), 1)
+
+    def _trimmed(self, formed: Formed, worker: WorkerState) -> Formed:
+        """The part of a batch that another worker than it was formed for may have."""
+        price = self._costs.price(worker.worker_id, formed.deliveries[0].version.version_id)
+        totals = accumulate(delivery.padded for delivery in formed.deliveries)
+        rows = max(sum(total <= price.tokens for total in totals), 1)
+        self._batcher.put_back(formed.deliveries[rows:])
+        kept = formed.deliveries[:rows]
+        lengths = [delivery.padded for delivery in kept]
+        tokens, pairs = sum(lengths), sum(length * length for length in lengths)
+        seconds = price.cost.batch_s(tokens, pairs) if price.cost else 0.0
+        return Formed(kept, formed.reason, tokens, pairs, seconds)
