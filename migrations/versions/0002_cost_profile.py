@@ -18,7 +18,9 @@ def upgrade() -> None:
         sa.Column(
             "model_version_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            sa.ForeignKey("model_version.id", name="fk_cost_profile_model_version_id_model_version"),
+            sa.ForeignKey(
+                "model_version.id", name="fk_cost_profile_model_version_id_model_version"
+            ),
             primary_key=True,
             autoincrement=False,
         ),

@@ -1,6 +1,7 @@
 """Partitions, versions, records and deliveries to write situations with; every field has a use."""
 
 import json
+import math
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def delivery(
     due_at: float = 0.0,
     size: int = 100,
     task: Task = Task.SENTIMENT,
+    deadline: float = math.inf,
 ) -> Delivery:
     offset = next(_numbers) if offset is None else offset
     job = Job(job_id=f"job-{offset}", text=text)
@@ -69,6 +71,7 @@ def delivery(
         size=size,
         bulk=is_bulk,
         due_at=due_at,
+        deadline=deadline,
     )
 
 

@@ -1,5 +1,6 @@
 """What becomes of a record: a delivery, or an end with a reason; never an exception."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,6 +89,15 @@ def test_an_invalid_record_keeps_its_bytes_for_the_dead_letter_and_an_expired_on
 
 def test_a_deadline_to_come_is_no_hindrance() -> None:
     assert isinstance(outcome(value(deadline=at_second(1))), Delivery)
+
+
+def test_a_deadline_is_reckoned_once_and_then_runs_by_the_monotonic_clock() -> None:
+    admitted = outcome(value(deadline=at_second(2)))
+    assert isinstance(admitted, Delivery)
+    assert admitted.deadline == pytest.approx(NOW + 2)
+    admitted = outcome(value())
+    assert isinstance(admitted, Delivery)
+    assert admitted.deadline == math.inf
 
 
 def test_a_topic_of_no_task_ends_its_records() -> None:

@@ -1,5 +1,7 @@
 """The dispatcher's mind: news in, sendings out. Each test is a short story without a clock."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from schemas.batch import Completion, Failure
@@ -7,15 +9,16 @@ from schemas.record import Partition, Terminal
 from tests.unit import examples
 from tests.unit.examples import delivery, key, partition, worker
 from workers.core.batcher import Batcher
+from workers.core.costs import Costs
 from workers.core.delivery import Delivery
 from workers.core.endings import invalid
 from workers.core.events import Arrived, Claimed, Lost, Reached
-from workers.core.costs import Costs
 from workers.core.flights import Flight, Flights
 from workers.core.formed import Limits
 from workers.core.isolation import STRIKES
 from workers.core.retries import PATIENCE
 from workers.core.scheduler import Scheduler
+from workers.ports import Profile
 
 P0, P1 = partition(0), partition(1)
 LEASE_S, PATIENCE_S = 60.0, 5.0
@@ -24,11 +27,11 @@ LEASE_S, PATIENCE_S = 60.0, 5.0
 class Story:
     """A scheduler, the workers that live, and what it sent so far."""
 
-    def __init__(self, *workers: str, max_batch: int = 4) -> None:
+    def __init__(self, *workers: str, max_batch: int = 4, known: Sequence[Profile] = ()) -> None:
         self.scheduler = Scheduler(
             batcher=Batcher(Limits(max_batch=max_batch, token_budget=10_000)),
             flights=Flights(lease_s=LEASE_S, patience_s=PATIENCE_S),
-            costs=Costs(10_000),
+            costs=Costs(10_000, known),
         )
         self.now = 0.0
         self.workers = {name: worker(name) for name in workers}
@@ -394,3 +397,82 @@ def test_the_logs_position_counts_where_nothing_is_open_and_only_while_ours() ->
     story.scheduler.receive(Lost(P0))
     story.scheduler.receive(Reached(P0, 5))
     assert story.scheduler.books.marks() == {}
+
+
+def test_what_passed_its_deadline_before_it_was_sent_ends_as_expired() -> None:
+    story = Story()
+    story.claim()
+    story.arrive(delivery(0, deadline=5.0), delivery(1, deadline=50.0))
+    assert story.scheduler.next_at() is not None
+    story.now = 6.0
+    assert story.send() == []
+    (ending,) = story.scheduler.books.endings(10)
+    assert (ending.state, ending.offset) == (Terminal.EXPIRED, 0)
+    assert story.scheduler.counts[Terminal.EXPIRED] == 1
+    story.workers["w1"] = worker("w1")
+    story.look()
+    assert offsets(story.send()) == [[1]]
+
+
+def test_what_batches_took_is_learnt_and_predicts_the_next_ones() -> None:
+    story = Story("w1")
+    story.claim()
+    for number in range(0, 12, 4):
+        story.arrive(*(delivery(number + n) for n in range(4)))
+        (flight,) = story.send()
+        at = tuple(map(key, flight.deliveries))
+        story.finish(flight, settled=at, compute_s=0.02)
+        story.now += 3
+    story.arrive(*(delivery(20 + n) for n in range(4)))
+    assert story.scheduler.backlog_s == pytest.approx(0.02, rel=0.05)
+    (flight,) = story.send()
+    assert flight.seconds == pytest.approx(0.02, rel=0.05)
+    assert [one.batches for one in story.scheduler.costs.news] == [3]
+
+
+def test_a_backlog_is_shared_by_the_workers_that_live() -> None:
+    story = Story("w1", "w2", known=[Profile(1, "cpu", (0.0, 0.01, 0.0), 9)])
+    assert story.scheduler.backlog_s == 0
+    story.claim()
+    story.arrive(*jobs(8))
+    assert story.scheduler.backlog_s == pytest.approx(8 * 16 * 0.01 / 2)
+
+
+def test_memory_that_did_not_suffice_halves_the_next_batches_of_that_worker() -> None:
+    story = Story("w1")
+    story.claim()
+    story.arrive(*jobs(4))
+    (flight,) = story.send()
+    story.finish(flight, settled=tuple(map(key, flight.deliveries)), exhausted=True)
+    assert story.scheduler.counts["out_of_memory"] == 1
+    story.arrive(*(delivery(10 + n, padded=16) for n in range(4)))
+    assert [len(sent) for sent in offsets(story.send())] == [4]
+    assert story.scheduler.costs.price("w1", 1).tokens == 64
+    assert story.scheduler.costs.price("w2", 1).tokens == 10_000
+
+
+def test_a_batch_formed_for_one_worker_fits_the_one_that_gets_it() -> None:
+    story = Story("w1", "w2", max_batch=8)
+    story.claim()
+    story.arrive(*jobs(8))
+    (first,) = story.send()
+    assert first.worker_id == "w1"
+    story.scheduler.costs.exhausted("w2", 1, 200, story.now)
+    failed = tuple(Failure(*key(each), "model_unavailable") for each in first.deliveries)
+    story.finish(first, failed=failed, error="cannot be loaded")
+    story.wait(1)
+    sent = story.send()
+    assert [flight.worker_id for flight in sent] == ["w2", "w2"]
+    assert [flight.tokens for flight in sent] == [96, 32]
+
+
+def test_nothing_waits_for_company_that_cannot_come() -> None:
+    story = Story("w1")
+    story.claim()
+    story.arrive(delivery(0, due_at=9.0))
+    story.send()
+    story.arrive(delivery(1, due_at=9.0))
+    assert story.scheduler.sendings(story.now) == []
+    ((_, flight),) = story.scheduler.sendings(story.now, flush=True)
+    assert offsets([flight]) == [[1]]
+    assert story.scheduler.counts["release_flush"] == 1

@@ -19,6 +19,7 @@ from workers.cli import (
     demo,
     doctor,
     evaluate,
+    profile,
     results,
     running,
     settings,
@@ -45,6 +46,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
 app.add_typer(models.cli.app)
 app.add_typer(evaluate.app)
+versions.app.add_typer(profile.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)

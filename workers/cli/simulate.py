@@ -21,13 +21,22 @@ def simulate(
     texts: Annotated[int, typer.Option(min=1, help="Texts that arrive.")] = 20_000,
     rate: Annotated[float, typer.Option(help="Texts a second, on the mean.")] = 3000.0,
     bulk: Annotated[float, typer.Option(min=0, max=1, help="Share of bulk work.")] = 0.0,
+    deadline: Annotated[
+        float | None,
+        typer.Option(help="Interactive texts expire after so many seconds without an answer."),
+    ] = None,
     arrivals: Annotated[
         Path | None,
-        typer.Option(help="Recorded arrivals instead: JSON lines with at (s), tokens, bulk."),
+        typer.Option(
+            help="Recorded arrivals instead: JSON lines with at (s), tokens, bulk, deadline_s."
+        ),
     ] = None,
     devices: Annotated[int, typer.Option(min=1, max=1024, help="Devices.")] = 1,
     dispatchers: Annotated[int, typer.Option(min=1, help="Dispatchers.")] = 1,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topic.")] = 16,
+    admit_us: Annotated[
+        float, typer.Option(min=0, help="Dispatcher: CPU microseconds of a text, as measured.")
+    ] = 30.0,
     call_us: Annotated[float, typer.Option(help="Device: microseconds of a call.")] = 750.0,
     token_us: Annotated[float, typer.Option(help="Device: microseconds of a padded token.")] = 2.9,
     pair_us: Annotated[float, typer.Option(help="The same of a pair of tokens.")] = 0.0,
@@ -56,9 +65,10 @@ def simulate(
         devices=devices,
         dispatchers=dispatchers,
         partitions=partitions,
+        admit_s=admit_us / 1e6,
         cost=Cost(call_us / 1e6, token_us / 1e6, pair_us / 1e6),
     )
-    given = _arrivals(arrivals, texts, rate, bulk, seed)
+    given = _arrivals(arrivals, texts, rate, bulk, seed, deadline)
     if p99 is not None:
         _plan(given, plant, p99, as_json)
         return
@@ -67,7 +77,7 @@ def simulate(
     if plot is not None:
         from workers.simulation.picture import draw
 
-        draw(outcomes, plot)
+        draw(outcomes, plot, target)
 
 
 def _names() -> list[str]:
@@ -77,13 +87,17 @@ def _names() -> list[str]:
 
 
 def _arrivals(
-    path: Path | None, texts: int, rate: float, bulk: float, seed: int
+    path: Path | None, texts: int, rate: float, bulk: float, seed: int, deadline: float | None
 ) -> "list[Arrival]":
     from workers.simulation import arrivals
 
     if rate <= 0:
         raise UsageError("--rate must be above 0")
-    return arrivals.draw(texts, rate, bulk, seed) if path is None else arrivals.read(path)
+    if deadline is not None and deadline <= 0:
+        raise UsageError("--deadline must be above 0 seconds")
+    if path is not None:
+        return arrivals.read(path)
+    return arrivals.draw(texts, rate, bulk, seed, deadline)
 
 
 def _run(given: "list[Arrival]", plant: "Plant", policy: str) -> "Outcome":
@@ -120,6 +134,7 @@ def _figures(outcome: "Outcome", target: float) -> dict[str, Any]:
         "p50_s": round(outcome.p50_s, 6),
         "p99_s": round(outcome.p99_s, 6),
         "late": round(outcome.late(target), 6),
+        "expired": outcome.expired,
         "padding_efficiency": round(outcome.padding_efficiency, 4),
         "busy": round(outcome.busy, 4),
         "batches": outcome.batches,
@@ -135,10 +150,12 @@ def _report(outcomes: "dict[str, Outcome]", target: float, as_json: bool) -> Non
     from rich.table import Table
 
     table = Table()
-    for column in ("policy", "texts/s", "p50 ms", "p99 ms", "late", "real/padded", "busy"):
+    columns = ("policy", "texts/s", "p50 ms", "p99 ms", "late", "real/padded", "busy", "expired")
+    for column in columns:
         table.add_column(column, justify="left" if column == "policy" else "right")
     for name, row in rows.items():
         times = (f"{1000 * row[key]:,.1f}" for key in ("p50_s", "p99_s"))
         shares = (f"{100 * row[key]:.1f} %" for key in ("late", "padding_efficiency", "busy"))
-        table.add_row(name, f"{row['texts_per_s']:,.0f}", *times, *shares)
+        expired = f"{row['expired']:,}"
+        table.add_row(name, f"{row['texts_per_s']:,.0f}", *times, *shares, expired)
     Console().print(table)

@@ -50,7 +50,11 @@ def oldest(candidates: Sequence[Candidate], now: float) -> Line:
 
 
 def by_cost(
-    candidates: Sequence[Candidate], now: float, waits: Sequence[float], urgent_s: float, passed: int
+    candidates: Sequence[Candidate],
+    now: float,
+    waits: Sequence[float],
+    urgent_s: float,
+    passed: int,
 ) -> Line:
     """Return the line that should go first.
 

@@ -107,8 +107,10 @@ class _Sums:
         """The feasible solution with the smallest error."""
         scale = [math.sqrt(self._left[i][i]) or 1.0 for i in range(3)]
         right = [self._right[i] / scale[i] for i in range(3)]
-        left = [[self._left[min(i, j)][max(i, j)] / (scale[i] * scale[j]) for j in range(3)]
-                for i in range(3)]
+        left = [
+            [self._left[min(i, j)][max(i, j)] / (scale[i] * scale[j]) for j in range(3)]
+            for i in range(3)
+        ]
         solved = (_solve(left, right, subset) for subset in _SUBSETS)
         feasible = [x for x in solved if x is not None and min(x) >= 0]
         gains = {x: sum(p * r for p, r in zip(x, right, strict=True)) for x in feasible}

@@ -103,9 +103,7 @@ class Costs:
         """What was learnt last of this version, on whatever worker."""
         return self._typical.get(version_id)
 
-    def learn(
-        self, worker_id: str, version_id: int, observation: Observation, now: float
-    ) -> None:
+    def learn(self, worker_id: str, version_id: int, observation: Observation, now: float) -> None:
         """Note what a batch really took."""
         if observation.seconds <= 0:
             return

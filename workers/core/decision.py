@@ -18,6 +18,8 @@ MARGIN_S: Final = 0.01
 """What a batch takes beside the device: the way to the worker, and its rows."""
 
 
+RUSH_S: Final = 0.01
+"""So long before it would be too late, a batch leaves for its deadline."""
 WORTH: Final = 4
 """How many times its fixed price a batch takes at least while more waits than it can take."""
 
@@ -142,7 +144,7 @@ class Decision:
             return Release.IDLE if place.idle else Release.FLUSH if place.flush else None
         if self._is_full(line.key):
             return Release.FULL
-        if line.key.dated and self._slack_s(line) <= 0:
+        if line.key.dated and self._slack_s(line) <= RUSH_S:
             return Release.DEADLINE
         if line.due_at <= self._now:
             return Release.TIMER
@@ -163,7 +165,7 @@ class Decision:
 
     def _slack_s(self, line: Line) -> float:
         hurry_s = self._place.ahead_s + MARGIN_S + self._extent(line)[1]
-        self.hurries[line.key] = hurry_s
+        self.hurries[line.key] = hurry_s + RUSH_S
         return line.deadline - hurry_s - self._now
 
     def _candidate(self, line: Line) -> Candidate:

@@ -153,7 +153,7 @@ class Flights:
         """Living workers with a credit that do not hang, the least loaded first."""
         loads = {worker_id: self.load(worker_id) for worker_id in self.alive()}
         free = [worker_id for worker_id, load in loads.items() if load < CREDITS]
-        
+
         def rank(worker_id: str) -> tuple[int, float]:
             load = loads[worker_id]
             return load, self.ahead_s(worker_id, now) if load else 0.0

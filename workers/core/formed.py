@@ -1,4 +1,4 @@
-"""The words in which batches are decided on: a worker's place, the limits, the reason, the batch."""
+"""The words in which batches are decided on: place at a worker, limits, reason, batch."""
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Which batch goes to which worker, with what batches cost there in mind; and learning that cost."""
+"""Which batch goes to which worker, by what batches cost there; and learning what they cost."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -47,8 +47,8 @@ class Placing:
         return worker, formed if worker is first else self._trimmed(formed, worker)
 
     def learn(self, flight: Flight, completion: Completion, now: float) -> bool:
-        """Learn from a batch that was answered as a whole, or that its device's memory did not hold;
-        True for the latter."""
+        """Learn from a batch that was answered as a whole, or that the device's memory did not
+        hold; True for the latter."""
         if not flight.tokens:
             return False
         version_id = flight.deliveries[0].version.version_id

@@ -15,8 +15,8 @@ from schemas.batch import Completion, WorkerState
 from schemas.record import Ending, Partition, Terminal
 from workers.core.batcher import Batcher
 from workers.core.books import Books
-from workers.core.delivery import Delivery
 from workers.core.costs import Costs
+from workers.core.delivery import Delivery
 from workers.core.endings import expired, quarantined
 from workers.core.events import Arrived, Claimed, Event, Lost, Reached
 from workers.core.flights import Flight, Flights, Loss
@@ -153,7 +153,12 @@ class Scheduler:
             if worker.worker_id == sacrifice and not self._flights.load(sacrifice):
                 suspects = self._isolation.next()
                 if suspects is not None:
-                    return [(worker, self._send(worker, Formed(suspects, Release.IDLE), now, isolated=True))]
+                    return [
+                        (
+                            worker,
+                            self._send(worker, Formed(suspects, Release.IDLE), now, isolated=True),
+                        )
+                    ]
         return []
 
     def _ordinary(self, now: float, *, flush: bool) -> list[tuple[WorkerState, Flight]]:
@@ -172,9 +177,7 @@ class Scheduler:
     def _ordinary_workers(self, sacrifice: str | None, now: float) -> list[WorkerState]:
         return [w for w in self._flights.open_workers(now) if w.worker_id != sacrifice]
 
-    def _send(
-        self, worker: WorkerState, formed: Formed, now: float, *, isolated: bool
-    ) -> Flight:
+    def _send(self, worker: WorkerState, formed: Formed, now: float, *, isolated: bool) -> Flight:
         flight = Flight(
             batch_id=uuid4().hex,
             worker_id=worker.worker_id,

@@ -45,8 +45,8 @@ def draw(
 
 
 def read(path: Path) -> list[Arrival]:
-    """Return recorded arrivals, JSON lines `{"at": …, "tokens": …}`, in order of time; `"bulk": true` and
-    `"deadline_s": …` may be added.
+    """Return recorded arrivals, JSON lines `{"at": …, "tokens": …}`, in order of time; `"bulk":
+    true` and `"deadline_s": …` may be added.
 
     Raises:
         DataError: the file cannot be read, or a line is no arrival; names the line.

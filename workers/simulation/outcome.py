@@ -85,7 +85,9 @@ class Tally:
             p99_s=float(np.percentile(some, 99)),
             latencies_s=tuple(latencies.tolist()),
             expired=int(self._expired.sum()),
-            missed=int(np.count_nonzero((self._ended - began)[answered] > np.array(patience)[answered])),
+            missed=int(
+                np.count_nonzero((self._ended - began)[answered] > np.array(patience)[answered])
+            ),
             padding_efficiency=self._real / max(self._padded, 1),
             busy=self._busy_s / (span * devices),
             bulk_worst_s=float(np.max((self._ended - began)[answered & bulk], initial=0.0)),

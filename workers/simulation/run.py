@@ -198,7 +198,8 @@ class Simulation:
     def _send(self, number: int, now: float) -> None:
         """Let this dispatcher send whatever should leave now."""
         own = self._dispatchers[number]
-        self._tally.expire(own.policy.expired(now))
+        if expired := own.policy.expired(now):
+            self._tally.expire(expired)
         while (device := self._open(own)) is not None:
             formed = own.policy.next_batch(now, own.place(device, now))
             if formed is None:
@@ -225,7 +226,8 @@ class Simulation:
         shapes = policy.shapes(timely) if timely else []
         arrays = sum(plant.cost.seconds(*shape) for shape in shapes)
         self._took[device] = arrays * plant.paces[device % len(plant.paces)]
-        self._tally.expire(late)
+        if late:
+            self._tally.expire(late)
         self._tally.run(timely, shapes, now, plant.batch_s + self._took[device])
         self._at(now + plant.batch_s + self._took[device], _DONE, device)
 

@@ -16,10 +16,10 @@ from tests.unit.protocol_model.auditor import check
 from tests.unit.protocol_model.content import DEADLY, WALL, oracle
 from workers.core.admission import Waits, admit
 from workers.core.batcher import Batcher
+from workers.core.costs import Costs
 from workers.core.delivery import Delivery
 from workers.core.endings import expired
 from workers.core.events import Claimed, Event
-from workers.core.costs import Costs
 from workers.core.flights import Flight, Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
