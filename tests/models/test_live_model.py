@@ -58,6 +58,17 @@ def test_one_trace_whatever_the_shape(model: LiveModel, texts: list[str]) -> Non
     assert model.traces == 1
 
 
+def test_it_says_what_arrays_took_but_not_for_ever(model: LiveModel) -> None:
+    shapes = [(16, 1), (32, 4), (64, 2)]
+    model.warm_up(shapes)
+    model.time(shapes, within_s=60.0)
+    assert [timing[:2] for timing in model.timings] == [(1, 16), (4, 32), (2, 64)]
+    assert min(seconds for _, _, seconds in model.timings) > 0
+    model.timings = ()
+    model.time(shapes, within_s=0.0)
+    assert len(model.timings) == 1
+
+
 def test_bad_texts_do_not_change_their_neighbours(model: LiveModel) -> None:
     alone = model.predict_texts(["play the music"])[0]
     answers = model.predict_texts(["\ud800", "play the music", "", "\x00" * 5000])

@@ -51,6 +51,8 @@ class MemoryHandOver:
         """Delays of the copies of a completion that reach the dispatcher."""
         self.pace_s = 0.0
         """How long a worker takes for a batch."""
+        self.compute_s = 0.0
+        """How long it says that it took."""
         self._store = store
         self._ttl_s = ttl_s
         self._numbers = count(1)
@@ -135,6 +137,7 @@ class MemoryHandOver:
             worker_id=name,
             settled=recorded.settled,
             fenced=recorded.fenced,
+            compute_s=self.compute_s,
         )
 
     def _report(self, completion: Completion) -> None:

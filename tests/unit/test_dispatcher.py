@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,10 +25,12 @@ from workers import dispatcher as module
 from workers import intake
 from workers.core.batcher import Batcher
 from workers.core.costs import Costs
+from workers.core.events import Arrived, Claimed
 from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.dispatcher import Dispatcher
+from workers.ports import Profile
 
 P0, P1 = partition(0), partition(1)
 HEARTBEAT_S = 0.02
@@ -429,5 +432,54 @@ def test_a_routed_version_takes_over_between_batches() -> None:
         mill.is_right()
         assert [row.version_id for row in mill.store.rows] == [1] * 5 + [2] * 5
         assert {batch.version_id for batch in mill.hand_over.batches} == {1, 2}
+
+    tell(story)
+
+
+def test_what_was_learnt_of_costs_is_kept_and_the_next_dispatcher_begins_with_it(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr(module, "PROFILES_S", 0.02)
+
+    async def story() -> None:
+        first = Mill()
+        first.hand_over.compute_s = 0.01
+        first.publish(40)
+        async with milling(first):
+            await first.all_done()
+            await first.until(lambda: bool(first.store.costs))
+        (kept,) = first.store.costs.values()
+        assert (kept.version_id, kept.kind) == (first.version.version_id, "cpu")
+        second = Mill(after=first)
+        async with milling(second):
+            second.publish(1)
+            await second.all_done()
+        assert second.scheduler.costs.price("w1", kept.version_id).cost is not None
+
+    tell(story)
+
+
+def test_bulk_partitions_rest_first_when_the_workers_have_seconds_enough_before_them() -> None:
+    mill = Mill(workers=0)
+    mill.scheduler.costs.remember([Profile(mill.version.version_id, "cpu", (0.0, 1.0, 0.0), 1)])
+    mill.scheduler.receive(Claimed(P0, 1, 0))
+    rests = []
+    for number in range(3):
+        mill.dispatcher._throttle()
+        rests.append((mill.dispatcher._intake.choke_bulk, mill.dispatcher._intake.choke))
+        arrived = examples.delivery(number, padded=24)
+        mill.scheduler.receive(Arrived(P0, [(number, 9, arrived)]))
+    assert rests == [(False, False), (True, False), (True, True)]
+
+
+def test_a_job_past_its_deadline_ends_as_expired_though_no_worker_lives() -> None:
+    async def story() -> None:
+        mill = Mill(workers=0)
+        soon = datetime.now(UTC) + timedelta(seconds=0.3)
+        mill.log.append(P0, value("late", deadline=soon.isoformat()))
+        async with milling(mill):
+            await mill.all_done()
+        assert mill.store.of(Terminal.EXPIRED) == [(P0, 0)]
+        assert mill.hand_over.batches == []
 
     tell(story)

@@ -12,6 +12,8 @@ from schemas.batch import encode
 from schemas.errors import UnavailableError
 from tests.unit.worker_fakes import HashModel, batch, item, label_of, until
 from tests.unit.worker_world import World
+from workers.core.cost import Cost
+from workers.memory import FEWEST_TOKENS, RECOVERY_S, Memory
 
 
 @pytest.fixture
@@ -228,3 +230,51 @@ def test_no_text_and_no_answer_is_logged(world: World, caplog: pytest.LogCapture
     world.run("canary-text")
     assert "canary-text" not in caplog.text
     assert label_of("canary-text") not in caplog.text
+
+
+def test_an_array_beyond_the_memory_is_reported_and_later_ones_are_cut_smaller(
+    world: World,
+) -> None:
+    texts = [f"large {n}" for n in range(20)]
+    assert world.run(*texts).exhausted
+    model = world.models["d1"]
+    assert len(model.shapes) > 2
+    model.shapes.clear()
+    done = world.run(*(f"small {n}" for n in range(20)))
+    assert not done.exhausted
+    assert max(rows * length for _, length, rows in model.shapes) <= 20 * 8 // 2
+
+
+def test_a_budget_of_memory_is_halved_once_a_batch_and_doubles_with_time() -> None:
+    now = 0.0
+    memory = Memory(lambda: now)
+    memory.exhausted(8000)
+    memory.exhausted(4000)
+    assert memory.budget == 4000
+    assert memory.has_failed()
+    assert not memory.has_failed()
+    memory.exhausted(3000)
+    assert memory.budget == 1500
+    now = RECOVERY_S
+    assert memory.budget == 3000
+    assert memory.budget == 3000
+    now = 5 * RECOVERY_S
+    assert memory.budget == 6000
+    for _ in range(20):
+        memory.exhausted(1)
+        memory.has_failed()
+    assert memory.budget == FEWEST_TOKENS
+
+
+def test_what_the_warm_up_took_is_announced() -> None:
+    world = World(heartbeat_s=0.01)
+    cost = Cost(1e-3, 2e-6)
+    shapes = ((1, 16), (32, 16), (32, 64))
+    world.models["d1"].timings = [(*shape, cost.seconds(*shape)) for shape in shapes]
+    world.worker.load()
+    world.worker.start()
+    until(lambda: bool(world.bus.states))
+    world.worker.finish()
+    ((version_id, prices),) = world.bus.states[-1].costs
+    assert version_id == 1
+    assert prices == pytest.approx(cost)
