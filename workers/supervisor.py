@@ -17,21 +17,30 @@ from types import FrameType
 from schemas.settings import Settings
 from workers import readiness
 from workers.device import Device, environment, parse, this_machine
+from workers.null_model import cost_of
 from workers.supervised import Program
 from workers.supervised_child import Child, Say, say_on_stderr
 
 _TICK_S = 0.1
 
 
-def supervise_workers(settings: Settings, device: str) -> int:
+def supervise_workers(settings: Settings, device: str, model: str = "") -> int:
     """Run one worker process for each device until told to stop; returns an exit code.
 
+    Args:
+        settings: of the processes.
+        device: what they compute on.
+        model: `null` for workers without models (`workers.null_model`); empty: with.
+
     Raises:
-        UsageError: `device` is not one of this machine's.
+        UsageError: `device` is not one of this machine's, or `model` is not known.
     """
     devices = parse(device, this_machine())
+    if model:
+        cost_of(model)
     with tempfile.TemporaryDirectory(prefix="textmill-") as directory:
-        return _supervisor(settings, worker_programs(settings, devices, Path(directory))).run()
+        programs = worker_programs(settings, devices, Path(directory), model)
+        return _supervisor(settings, programs).run()
 
 
 def supervise_all(settings: Settings, device: str) -> int:
@@ -59,15 +68,17 @@ def dispatcher_program(directory: Path) -> Program:
 
 
 def worker_programs(
-    settings: Settings, devices: Sequence[Device], directory: Path
+    settings: Settings, devices: Sequence[Device], directory: Path, model: str = ""
 ) -> list[Program]:
     """The worker processes for these devices; their pulses lie in `directory`."""
+    stand_in = ("--model", model) if model else ()
     return [
         Program(
             name=f"worker {device.name}",
             command=(
                 *(sys.executable, "-m", "workers.worker_process"),
                 *("--device", device.name, "--pulse", str(directory / f"pulse-{number}")),
+                *stand_in,
             ),
             environment=environment(device, settings.worker.threads),
             cores=device.cores,

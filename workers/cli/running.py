@@ -56,6 +56,9 @@ def work(
     device: Annotated[
         str, typer.Option(help="cpu, cpu:0-3, gpu:0, or all for one process per GPU.")
     ] = "cpu",
+    model: Annotated[
+        str, typer.Option(help="`null`: answer without any model, to measure the pipeline alone.")
+    ] = "",
 ) -> None:
     """Run a worker pinned to a device; it is restarted when it dies.
 
@@ -66,7 +69,7 @@ def work(
     _need_redis(settings, "work")
     from workers.supervisor import supervise_workers
 
-    sys.exit(supervise_workers(settings, device))
+    sys.exit(supervise_workers(settings, device, model))
 
 
 def _run_embedded(settings: Settings) -> None:
