@@ -1,31 +1,39 @@
-"""Which device a worker process is for, and what must be set before that process starts.
+"""Which devices the worker processes are for, and what must be set before each of them starts.
 
-    cpu        all cores this process may use
-    cpu:0-3    these cores only, also `cpu:0,2`
-    gpu:0      one GPU, counted as `nvidia-smi` counts
-    all        one process for each GPU; without any, `cpu`
+    cpu            one worker; the system gives it all cores this process may use
+    cpu:4          one worker with four cores of its own, the lowest that are free
+    cpu:2x4        two workers with four cores of their own each
+    cpu:0-3        one worker with these cores, also `cpu:0,2`
+    gpu:0          one worker with one GPU, counted as `nvidia-smi` counts
+    gpu:0,1        one worker for each of these GPUs, also `gpu:0-3`
+    all            one worker for each GPU; without any, `cpu`
 
-TensorFlow takes every GPU it sees the moment it is imported, and cannot be made to let go; so what
-a process may see is decided by its environment, before it exists.
+Several are joined by commas: `gpu:0,1,cpu:4`. No two workers share a core that one of them was
+given, or a GPU. TensorFlow takes every GPU it sees the moment it is imported, and cannot be made to
+let go; so what a process may see is decided by its environment, before it exists.
 """
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from schemas.errors import UsageError
 
-FORMS = "Use `cpu`, `cpu:0-3`, `cpu:0,2`, `gpu:0` or `all`."
+FORMS = "Use `all`, `gpu:0,1`, `cpu`, `cpu:4` (so many cores), `cpu:2x4` or `cpu:0-3`."
+"""The forms, for people."""
+
+_NUMBERS = r"\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*"
+_MOST_CORES = 65_536
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """What one worker process computes on."""
 
     name: str
-    """As a person wrote it: `cpu`, `cpu:0-3`, `gpu:0`."""
+    """For people, and what `parse` reads as this device: `cpu`, `cpu:0-3`, `gpu:0`."""
     cores: tuple[int, ...] | None = None
     """Cores to be pinned to; None leaves the choice to the system."""
     gpu: str | None = None
@@ -44,18 +52,21 @@ def parse(text: str, machine: Machine) -> list[Device]:
     """The devices that `text` names, one for each worker process.
 
     Raises:
-        UsageError: the form is wrong, or the machine has no such device.
+        UsageError: the form is wrong, the machine has no such device, or two workers would share.
     """
-    if text == "cpu":
-        return [Device(name="cpu")]
-    if text == "all":
-        gpus = [_gpu(index, machine) for index in range(len(machine.gpus))]
-        return gpus or [Device(name="cpu")]
-    if cores := re.fullmatch(r"cpu:(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)", text):
-        return [Device(name=text, cores=_cores(cores[1], machine))]
-    if index := re.fullmatch(r"gpu:(\d{1,4})", text):
-        return [_gpu(int(index[1]), machine)]
-    raise UsageError(f"`{text[:40]}` is no device. {FORMS}")
+    parts = re.split(r",(?=[a-z])", text)
+    named = [device for part in parts for device in _named(part, machine)]
+    _refuse_sharing(named)
+    if "cpu" in parts and len([part for part in parts if part.startswith("cpu")]) > 1:
+        raise UsageError("`cpu` is every core, so it has no other cpu beside it: use `cpu:N`.")
+    free = sorted(machine.cores - {core for device in named for core in device.cores or ()})
+    counted = [slice_ for part in parts for slice_ in _slices(part)]
+    if sum(counted) > len(free):
+        raise UsageError(
+            f"`{text[:40]}` needs {sum(counted)} cores for `cpu:N`, and {len(free)} of this "
+            f"machine's {len(machine.cores)} are free for it."
+        )
+    return named + list(_pinned(counted, free))
 
 
 def environment(device: Device, threads: int = 0) -> dict[str, str]:
@@ -96,6 +107,66 @@ def _gpus(environ: Mapping[str, str], dev: Path) -> tuple[str, ...]:
     return tuple(str(index) for index in range(len(nodes)))
 
 
+def _named(part: str, machine: Machine) -> list[Device]:
+    """The devices of a part that says which; none where it says how many cores."""
+    if part == "cpu":
+        return [Device(name="cpu")]
+    if part == "all":
+        gpus = [_gpu(index, machine) for index in range(len(machine.gpus))]
+        return gpus or [Device(name="cpu")]
+    kind, _, numbers = part.partition(":")
+    if kind == "cpu" and re.fullmatch(r"\d{1,5}(x\d{1,5})?", numbers):
+        return []
+    if kind not in ("cpu", "gpu") or not re.fullmatch(_NUMBERS, numbers):
+        raise UsageError(f"`{part[:40]}` is no device. {FORMS}")
+    chosen = _range(part, numbers)
+    return [_gpu(n, machine) for n in chosen] if kind == "gpu" else [_cores(chosen, machine)]
+
+
+def _slices(part: str) -> list[int]:
+    """How many cores each worker of `cpu:N` or `cpu:MxN` gets; none for other forms."""
+    counts = re.fullmatch(r"cpu:(?:(\d{1,5})x)?(\d{1,5})", part)
+    if counts is None:
+        return []
+    workers, cores = int(counts[1] or 1), int(counts[2])
+    if not workers or not cores:
+        raise UsageError(
+            f"`{part}` asks for nothing: the number counts cores. `cpu:0-0` is the core 0."
+        )
+    return [cores] * workers
+
+
+def _pinned(counts: Sequence[int], free: Sequence[int]) -> Iterator[Device]:
+    """A device for each count, of the lowest cores that are left."""
+    taken = 0
+    for count in counts:
+        cores = tuple(free[taken : taken + count])
+        taken += count
+        yield Device(name=_name(cores), cores=cores)
+
+
+def _refuse_sharing(devices: Sequence[Device]) -> None:
+    """Two workers on one GPU or one core would only wait for each other."""
+    given: set[int] = set()
+    names = [device.name for device in devices]
+    for device in devices:
+        if names.count(device.name) > 1 or given & set(device.cores or ()):
+            raise UsageError(f"{device.name} is given to two workers; name each device once.")
+        given |= set(device.cores or ())
+
+
+def _name(cores: Sequence[int]) -> str:
+    """`cpu:0-2,5` for (0, 1, 2, 5); one core as a range, since `cpu:5` would be five."""
+    runs: list[list[int]] = []
+    for core in cores:
+        if runs and core == runs[-1][1] + 1:
+            runs[-1][1] = core
+        else:
+            runs.append([core, core])
+    shown = [str(a) if a == b and len(runs) > 1 else f"{a}-{b}" for a, b in runs]
+    return "cpu:" + ",".join(shown)
+
+
 def _gpu(index: int, machine: Machine) -> Device:
     if index >= len(machine.gpus):
         raise UsageError(f"There is no gpu:{index} here: {_there_are(machine.gpus)}")
@@ -104,18 +175,23 @@ def _gpu(index: int, machine: Machine) -> Device:
 
 def _there_are(gpus: Sequence[str]) -> str:
     if not gpus:
-        return "no GPU is visible. Is NVIDIA's driver installed? `--device cpu` works without."
+        return "no GPU is visible. Is NVIDIA's driver installed? `--devices cpu` works without."
     return f"{len(gpus)} visible, gpu:0 to gpu:{len(gpus) - 1}."
 
 
-def _cores(text: str, machine: Machine) -> tuple[int, ...]:
-    cores: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if int(last or first) > 65_535 or int(last or first) < int(first):
-            raise UsageError(f"`cpu:{text[:40]}` is no range of cores. {FORMS}")
-        cores |= set(range(int(first), int(last or first) + 1))
-    if missing := sorted(cores - machine.cores):
-        usable = sorted(machine.cores)
+def _range(part: str, numbers: str) -> tuple[int, ...]:
+    """`0-2,5` as (0, 1, 2, 5)."""
+    chosen: set[int] = set()
+    for one in numbers.split(","):
+        first, _, last = one.partition("-")
+        if not int(first) <= int(last or first) < _MOST_CORES:
+            raise UsageError(f"`{part[:40]}` is no range. {FORMS}")
+        chosen |= set(range(int(first), int(last or first) + 1))
+    return tuple(sorted(chosen))
+
+
+def _cores(cores: tuple[int, ...], machine: Machine) -> Device:
+    if missing := sorted(set(cores) - machine.cores):
+        usable = _name(sorted(machine.cores)).removeprefix("cpu:")
         raise UsageError(f"Cores {missing[:8]} cannot be used here; these can: {usable}.")
-    return tuple(sorted(cores))
+    return Device(name=_name(cores), cores=cores)

@@ -24,18 +24,18 @@ from workers.supervised_child import Child, Say, say_on_stderr
 _TICK_S = 0.1
 
 
-def supervise_workers(settings: Settings, device: str, model: str = "") -> int:
+def supervise_workers(settings: Settings, chosen: str, model: str = "") -> int:
     """Run one worker process for each device until told to stop; returns an exit code.
 
     Args:
         settings: of the processes.
-        device: what they compute on.
+        chosen: the devices that they compute on (`workers.device`).
         model: `null` for workers without models (`workers.null_model`); empty: with.
 
     Raises:
-        UsageError: `device` is not one of this machine's, or `model` is not known.
+        UsageError: `chosen` names no devices of this machine, or `model` is not known.
     """
-    devices = parse(device, this_machine())
+    devices = parse(chosen, this_machine())
     if model:
         cost_of(model)
     with tempfile.TemporaryDirectory(prefix="textmill-") as directory:
@@ -43,13 +43,13 @@ def supervise_workers(settings: Settings, device: str, model: str = "") -> int:
         return _supervisor(settings, programs).run()
 
 
-def supervise_all(settings: Settings, device: str) -> int:
+def supervise_all(settings: Settings, chosen: str) -> int:
     """The same with a dispatcher beside the workers.
 
     Raises:
-        UsageError: `device` is not one of this machine's.
+        UsageError: `chosen` names no devices of this machine (`workers.device`).
     """
-    devices = parse(device, this_machine())
+    devices = parse(chosen, this_machine())
     with tempfile.TemporaryDirectory(prefix="textmill-") as directory:
         workers = worker_programs(settings, devices, Path(directory))
         return _supervisor(settings, [dispatcher_program(Path(directory)), *workers]).run()

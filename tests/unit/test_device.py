@@ -3,25 +3,48 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.errors import UsageError
 from workers.device import Device, Machine, environment, parse, this_machine
 
 LAPTOP = Machine(cores=frozenset(range(8)))
+GAPS = Machine(cores=frozenset({1, 4, 5}))
 SERVER = Machine(cores=frozenset(range(64)), gpus=("0", "1", "2", "3"))
+
+
+def cpu(name: str, *cores: int) -> Device:
+    return Device(name=name, cores=cores)
+
+
+def gpu(index: int) -> Device:
+    return Device(name=f"gpu:{index}", gpu=str(index))
 
 
 @pytest.mark.parametrize(
     ("text", "machine", "devices"),
     [
         ("cpu", LAPTOP, [Device(name="cpu")]),
-        ("cpu:0-3", LAPTOP, [Device(name="cpu:0-3", cores=(0, 1, 2, 3))]),
-        ("cpu:0,2", LAPTOP, [Device(name="cpu:0,2", cores=(0, 2))]),
-        ("cpu:5", LAPTOP, [Device(name="cpu:5", cores=(5,))]),
-        ("cpu:6-7,0-1,1", LAPTOP, [Device(name="cpu:6-7,0-1,1", cores=(0, 1, 6, 7))]),
-        ("gpu:3", SERVER, [Device(name="gpu:3", gpu="3")]),
+        ("cpu:0-3", LAPTOP, [cpu("cpu:0-3", 0, 1, 2, 3)]),
+        ("cpu:0,2", LAPTOP, [cpu("cpu:0,2", 0, 2)]),
+        ("cpu:5-5", LAPTOP, [cpu("cpu:5-5", 5)]),
+        ("cpu:6-7,0-1,1", LAPTOP, [cpu("cpu:0-1,6-7", 0, 1, 6, 7)]),
+        ("cpu:4", LAPTOP, [cpu("cpu:0-3", 0, 1, 2, 3)]),
+        ("cpu:2x3", LAPTOP, [cpu("cpu:0-2", 0, 1, 2), cpu("cpu:3-5", 3, 4, 5)]),
+        ("cpu:2,cpu:1", LAPTOP, [cpu("cpu:0-1", 0, 1), cpu("cpu:2-2", 2)]),
+        (
+            "cpu:1,cpu:0-1,cpu:2",
+            LAPTOP,
+            [cpu("cpu:0-1", 0, 1), cpu("cpu:2-2", 2), cpu("cpu:3-4", 3, 4)],
+        ),
+        ("cpu:2", GAPS, [cpu("cpu:1,4", 1, 4)]),
+        ("gpu:3", SERVER, [gpu(3)]),
+        ("gpu:0,2", SERVER, [gpu(0), gpu(2)]),
+        ("gpu:1-3", SERVER, [gpu(1), gpu(2), gpu(3)]),
+        ("gpu:0,1,cpu:2", SERVER, [gpu(0), gpu(1), cpu("cpu:0-1", 0, 1)]),
         ("all", LAPTOP, [Device(name="cpu")]),
-        ("all", SERVER, [Device(name=f"gpu:{n}", gpu=str(n)) for n in range(4)]),
+        ("all", SERVER, [gpu(n) for n in range(4)]),
     ],
 )
 def test_what_a_person_may_write(text: str, machine: Machine, devices: list[Device]) -> None:
@@ -40,7 +63,19 @@ def test_what_a_person_may_write(text: str, machine: Machine, devices: list[Devi
         ("tpu:0", SERVER, "is no device"),
         ("cpu:3-1", LAPTOP, "no range"),
         ("cpu:0-99999999", LAPTOP, "no range"),
-        ("cpu:7-9", LAPTOP, r"Cores \[8, 9\] cannot be used"),
+        ("cpu:7-9", LAPTOP, r"Cores \[8, 9\] cannot be used here; these can: 0-7"),
+        ("cpu:9", LAPTOP, r"needs 9 cores for `cpu:N`, and 8 of this machine's 8 are free"),
+        ("cpu:3x3", LAPTOP, "needs 9 cores"),
+        ("cpu:7,cpu:0-1", LAPTOP, "needs 7 cores for `cpu:N`, and 6 of"),
+        ("cpu:0", LAPTOP, "`cpu:0-0` is the core 0"),
+        ("cpu:0x2", LAPTOP, "asks for nothing"),
+        ("cpu:0-2,cpu:2-3", LAPTOP, "cpu:2-3 is given to two workers"),
+        ("gpu:1,gpu:0-1", SERVER, "gpu:1 is given to two workers"),
+        ("all,gpu:0", SERVER, "gpu:0 is given to two workers"),
+        ("cpu,cpu:2", LAPTOP, "`cpu` is every core"),
+        ("cpu,cpu", LAPTOP, "cpu is given to two workers"),
+        ("gpu:0,,cpu", SERVER, "is no device"),
+        ("gpu:0,", SERVER, "is no device"),
         ("gpu:0", LAPTOP, "no GPU is visible"),
         ("gpu:4", SERVER, "4 visible, gpu:0 to gpu:3"),
     ],
@@ -99,3 +134,19 @@ def test_a_scheduler_may_have_chosen_the_gpus(
 
 def test_cores_are_those_this_process_may_use() -> None:
     assert this_machine({}).cores
+
+
+@given(st.sets(st.integers(0, 40), min_size=1), st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_every_slice_has_its_size_and_shares_nothing(cores: set[int], counts: list[int]) -> None:
+    machine = Machine(cores=frozenset(cores))
+    text = ",".join(f"cpu:{count}" for count in counts)
+    if sum(counts) > len(cores):
+        with pytest.raises(UsageError, match="are free for it"):
+            parse(text, machine)
+        return
+    devices = parse(text, machine)
+    given_out = [core for device in devices for core in device.cores or ()]
+    assert [len(device.cores or ()) for device in devices] == counts
+    assert len(given_out) == len(set(given_out))
+    assert set(given_out) <= cores
+    assert [parse(device.name, machine) for device in devices] == [[d] for d in devices]

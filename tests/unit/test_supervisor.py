@@ -1,5 +1,6 @@
 """The supervisor with real processes: starting, restarting, giving up."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,40 +12,78 @@ import pytest
 from schemas.settings import Settings, WorkerSettings
 from tests.unit.supervisor_rig import TOUCH_AND_WAIT, lives, pids, script, supervising
 from tests.unit.worker_fakes import until
-from workers.device import Device
+from workers.device import Device, Machine, parse
 from workers.supervised import Program
 from workers.supervisor import dispatcher_program, worker_programs
 
 
-def test_the_environment_and_the_cores_are_set_before_the_program_starts(tmp_path: Path) -> None:
-    core = min(os.sched_getaffinity(0))
-    for number, device in enumerate(
-        [Device(name=f"cpu:{core}", cores=(core,)), Device(name="gpu:3", gpu="3")]
-    ):
-        (made,) = worker_programs(Settings(), [device], tmp_path)
-        seen = tmp_path / f"seen-{number}"
-        look = script(
-            """
-            import os, sys
-            names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "KERAS_BACKEND")
-            seen = [os.environ.get(name) for name in names] + sorted(os.sched_getaffinity(0))
-            open(sys.argv[1] + "-", "w").write(repr(seen))
-            os.rename(sys.argv[1] + "-", sys.argv[1])
-            import time; time.sleep(60)
-            """,
-            seen,
-        )
-        program = Program(
-            name=made.name, command=look, environment=made.environment, cores=made.cores
-        )
-        with supervising(program):
-            until(seen.exists, 10)
-        everything = sorted(os.sched_getaffinity(0))
-        assert seen.read_text() == repr(
-            ["-1", "1", "tensorflow", core]
-            if number == 0
-            else ["3", None, "tensorflow", *everything]
-        )
+LOOK = """
+    import json, os, sys
+    names = "CUDA_VISIBLE_DEVICES OMP_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS"
+    seen = [os.environ.get(name) for name in names.split()], sorted(os.sched_getaffinity(0))
+    with open(sys.argv[1] + "-", "a") as file:
+        file.write(json.dumps(seen) + "\\n")
+    os.replace(sys.argv[1] + "-", sys.argv[1])
+    import time; time.sleep(60)
+"""
+
+
+def test_each_worker_sees_its_own_device_before_its_program_starts(tmp_path: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    machine = Machine(cores=frozenset(cores), gpus=("GPU-a", "GPU-b"))
+    devices = parse("gpu:0,1,cpu:1", machine) + [Device(name="two", cores=tuple(cores[-2:]))]
+    made = worker_programs(Settings(), devices, tmp_path)
+    seen = [tmp_path / str(number) for number in range(len(made))]
+    programs = [
+        msgspec.structs.replace(program, command=script(LOOK, path), pulse=None)
+        for program, path in zip(made, seen, strict=True)
+    ]
+    with supervising(*programs) as run:
+        until(lambda: all(path.exists() for path in seen), 20)
+        assert run.stop() == 0
+    two = str(len(cores[-2:]))
+    assert [json.loads(path.read_text()) for path in seen] == [
+        [["GPU-a", None, None, None], cores],
+        [["GPU-b", None, None, None], cores],
+        [["-1", "1", "1", "1"], cores[:1]],
+        [["-1", two, two, two], cores[-2:]],
+    ]
+
+
+def test_of_several_workers_one_that_dies_or_hangs_is_replaced_and_the_others_stay(
+    tmp_path: Path,
+) -> None:
+    code = """
+        import os, sys, time
+        from pathlib import Path
+        from workers.pulse import PulseFile
+        beat = PulseFile(Path(sys.argv[1]))
+        beat(None)
+        open(sys.argv[2], "a").write(f"{os.getpid()}\\n")
+        while not Path(sys.argv[2] + "-hangs").exists():
+            beat(None)
+            time.sleep(0.05)
+        time.sleep(60)
+    """
+    devices = [Device(name=f"gpu:{n}", gpu=str(n)) for n in range(3)]
+    marks = [tmp_path / f"marks-{n}" for n in range(3)]
+    programs = [
+        msgspec.structs.replace(program, command=script(code, program.pulse, path))
+        for program, path in zip(worker_programs(Settings(), devices, tmp_path), marks, strict=True)
+    ]
+    with supervising(*programs, hung=1.5) as run:
+        until(lambda: all(map(pids, marks)), 20)
+        os.kill(pids(marks[0])[0], signal.SIGKILL)
+        hangs = tmp_path / "marks-1-hangs"
+        hangs.touch()
+        until(lambda: "worker gpu:1" in run.text and "hangs; killing it" in run.text, 20)
+        hangs.unlink()
+        until(lambda: [len(pids(path)) for path in marks] == [2, 2, 1], 20)
+        assert lives(pids(marks[2])[0])
+        assert run.stop() == 0
+    assert "worker gpu:0 was killed by SIGKILL" in run.text
+    assert run.text.count("has stopped") + run.text.count("SIGTERM") == 3, run.text
+    assert not any(lives(pid) for path in marks for pid in pids(path))
 
 
 def test_the_worker_programs_of_some_devices(tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ from schemas.settings import Settings, load, variable_of
 from workers.logs import speak
 
 app = typer.Typer()
+_DEVICES = (
+    "A worker for each: all (every GPU, else the CPU), gpu:0,1, cpu (one, on all cores), cpu:4 (one "
+    "with four cores of its own), cpu:2x4 (two such), cpu:0-3 (these cores); joined by commas."
+)
 
 
 @app.command()
 def serve(
-    device: Annotated[
-        str, typer.Option(help="cpu, cpu:0-3, gpu:0 or all; used when Redis is configured.")
+    devices: Annotated[
+        str, typer.Option("--devices", "--device", help=f"{_DEVICES} Used where Redis is.")
     ] = "cpu",
 ) -> None:
     """Run everything on this machine until SIGTERM or Ctrl-C.
@@ -31,7 +35,7 @@ def serve(
     if settings.redis.url:
         from workers.supervisor import supervise_all
 
-        sys.exit(supervise_all(settings, device))
+        sys.exit(supervise_all(settings, devices))
     _run_embedded(settings)
 
 
@@ -53,23 +57,21 @@ def dispatch() -> None:
 
 @app.command()
 def work(
-    device: Annotated[
-        str, typer.Option(help="cpu, cpu:0-3, gpu:0, or all for one process per GPU.")
-    ] = "cpu",
+    devices: Annotated[str, typer.Option("--devices", "--device", help=_DEVICES)] = "cpu",
     model: Annotated[
         str, typer.Option(help="`null`: answer without any model, to measure the pipeline alone.")
     ] = "",
 ) -> None:
-    """Run a worker pinned to a device; it is restarted when it dies.
+    """Run a worker pinned to each of these devices; one that dies is started again.
 
-    Example: textmill work --device gpu:0
+    Example: textmill work --devices gpu:0,1
     """
     settings = load()
     speak()
     _need_redis(settings, "work")
     from workers.supervisor import supervise_workers
 
-    sys.exit(supervise_workers(settings, device, model))
+    sys.exit(supervise_workers(settings, devices, model))
 
 
 def _run_embedded(settings: Settings) -> None:
