@@ -111,6 +111,11 @@ class LiveModel:
         return alone
 
     @property
+    def weight_bytes(self) -> int:
+        """What the weights take in memory."""
+        return 4 * int(self.network.count_params())
+
+    @property
     def traces(self) -> int:
         """How often the network was traced: 1 after the first prediction, and for ever."""
         return int(self.answerer.run.experimental_get_tracing_count())

@@ -102,6 +102,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     threads: Annotated[int, Meta(ge=0)] = 0
     """Threads of the numeric library; 0: one for each core the worker is pinned to."""
+    memory_mib: Annotated[int, Meta(ge=0)] = 0
+    """Memory of its device that all loaded models of a worker may take together, in MiB; the least
+    recently used leaves. 0: no limit. Beside it a worker needs 700 MiB and what a batch takes."""
     heartbeat_s: Positive = 1.0
     """How often a worker says that it lives; one silent for five of these is taken for dead."""
 

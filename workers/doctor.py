@@ -125,5 +125,5 @@ def _in_process(settings: Settings) -> str:
 
 def _gpu(settings: Settings) -> str:
     if shutil.which("nvidia-smi") is None:
-        return "none found: `--devices cpu`; for a GPU install NVIDIA's driver and tensorflow[and-cuda]"
+        return "none found; for one install NVIDIA's driver and tensorflow[and-cuda]"
     return "nvidia-smi is there: `--devices all`"

@@ -73,7 +73,7 @@ class EmbeddedWorker:
             queue=queue_of(worker_id),
             device="cpu",
             heartbeat_s=settings.worker.heartbeat_s,
-            models=LoadedModels(store.registry, load or _load_tensorflow()),
+            models=_models(settings, store, load),
             results=store.results,
             bus=bus,
         )
@@ -108,9 +108,13 @@ class EmbeddedWorker:
             self._ready.set()
 
 
-def _load_tensorflow() -> Load:
+def _models(settings: Settings, store: Store, load: Load | None) -> LoadedModels:
+    if load is not None:
+        return LoadedModels(store.registry, load)
     for variable, value in environment(Device(name="cpu")).items():
         os.environ.setdefault(variable, value)
-    from workers.model_loading import load
+    from workers.model_loading import load as load_model
+    from workers.model_loading import memory_used
 
-    return load
+    memory_mib = settings.worker.memory_mib
+    return LoadedModels(store.registry, load_model, memory_mib=memory_mib, used=memory_used)

@@ -47,6 +47,10 @@ class TextModel(Protocol):
     def timings(self) -> Sequence[tuple[int, int, float]]:
         """What arrays took when the model was warm: `(rows, length, seconds)`."""
 
+    @property
+    def weight_bytes(self) -> int:
+        """What its weights take in memory."""
+
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """Text parsing: one `Tokens` for each question."""
 

@@ -3,26 +3,40 @@
 A version is here only when its files had the digest that the registry and the batch name, when it
 is warm, and when it gave its sample answers again. One that cannot be loaded is told as
 ArtifactError and tried anew the next time; the others go on. A worker that can load none of the
-routed ones does not start: it would be the quickest of all, at failing. The least recently used
-leaves when there are too many.
+routed ones does not start: it would be the quickest of all, at failing.
+
+What a version takes is measured as it is loaded. The least recently used leaves when there are too
+many, or when together they take more than the budget; a version that exceeds it alone is refused,
+and not tried again. The batch in hand keeps the model that it works with.
 """
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Final
 
 from schemas.batch import Costs
 from schemas.errors import ArtifactError, UnavailableError
+from schemas.settings import variable_of
 from workers.core.cost import Cost, array, fit
 from workers.inference import TextModel
 from workers.ports import ModelVersion, Registry
+from workers.shelf import Kept, Shelf
 
 _log = logging.getLogger(__name__)
+_MIB: Final = 2**20
+CAPACITY: Final = 16
+"""Versions in memory at most, whatever they take."""
 
 Load = Callable[[ModelVersion], TextModel]
 """Gives a checked, warm model of a version, or raises ArtifactError."""
+Used = Callable[[], int]
+"""Gives the bytes of memory that are in use now, on the device where models lie."""
+
+
+class TooLargeError(ArtifactError):
+    """A version that takes more memory than all models may together."""
 
 
 @lru_cache(maxsize=64)  # asked at every heartbeat
@@ -37,28 +51,54 @@ class NothingLoadedError(ArtifactError):
 class LoadedModels:
     """Models by version, for any thread; one loads at a time."""
 
-    def __init__(self, registry: Registry, load: Load, capacity: int = 16) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        load: Load,
+        capacity: int = CAPACITY,
+        *,
+        memory_mib: int = 0,
+        used: Used = lambda: 0,
+    ) -> None:
+        """
+        Args:
+            registry: which versions there are.
+            load: gives the model of one.
+            capacity: versions in memory at most.
+            memory_mib: what they may take together; 0: no limit.
+            used: asked before and after each load; what was added is what the version takes.
+        """
         self._registry = registry
         self._load = load
-        self._capacity = capacity
+        self._used = used
+        self._memory_mib = memory_mib
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._missing: dict[int, ModelVersion] = {}
-        self._models: OrderedDict[int, tuple[str, TextModel]] = OrderedDict()
+        self._shelf = Shelf(capacity, memory_mib * _MIB)
+        self._sizes: dict[str, int] = {}
+        self.left = 0
+        """How many versions have left to make room."""
 
     @property
     def versions(self) -> tuple[int, ...]:
         """Primary keys of the loaded versions, ascending."""
         with self._lock:
-            return tuple(sorted(self._models))
+            return self._shelf.versions
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the loaded versions take, as measured."""
+        with self._lock:
+            return self._shelf.size
 
     def loaded(self) -> tuple[tuple[int, ...], Costs]:
         """The loaded versions, and what batches cost by the timings of those that have any."""
         with self._lock:
-            models = {version_id: model for version_id, (_, model) in self._models.items()}
-        timed = ((version_id, models[version_id].timings) for version_id in sorted(models))
+            models = self._shelf.models
+        timed = ((version_id, model.timings) for version_id, model in models.items())
         costs = tuple((version_id, _cost(tuple(some))) for version_id, some in timed if some)
-        return tuple(sorted(models)), costs
+        return tuple(models), costs
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -66,19 +106,20 @@ class LoadedModels:
         return tuple(self._missing)
 
     def load_routed(self) -> None:
-        """Load every version that a route names; one that fails is told in the log.
+        """Load the versions that routes name, as many as there is room for; a failure is logged.
+
+        Those that would drive out others wait until a batch asks for them.
 
         Raises:
             NothingLoadedError: there are routes, and none of their versions can be loaded.
             UnavailableError: the registry does not answer.
         """
         routed = {route.version_id: route for route in self._registry.routes().values()}
-        self._missing = dict(list(routed.items())[: self._capacity])
-        wanted = len(self._missing)
+        self._missing = dict(routed)
         self._load_missing()
-        if wanted and len(self._missing) == wanted:
+        if routed and not self.versions:
             raise NothingLoadedError(
-                f"None of the {wanted} routed model versions can be loaded here; see above."
+                f"None of the {len(routed)} routed model versions can be loaded here; see above."
             )
 
     def load_missing(self) -> None:
@@ -90,12 +131,19 @@ class LoadedModels:
 
     def _load_missing(self) -> None:
         for version in list(self._missing.values()):
+            with self._lock:
+                full = not self._shelf.has_room(self._sizes.get(version.digest, 0))
+            if full or self.left:
+                self._missing.clear()  # loading more now would only drive out others
+                return
             try:
                 self.get(version.version_id, version.digest)
+            except TooLargeError as error:
+                _log.error("%s", error)
             except ArtifactError as error:
-                _log.error("Cannot serve %s@%d: %s", version.name, version.version, error)
-            else:
-                del self._missing[version.version_id]
+                _log.error("Cannot serve %s: %s", _name(version), error)
+                continue
+            del self._missing[version.version_id]
 
     def get(self, version_id: int, digest: str) -> TextModel:
         """The model of a version, loaded if need be.
@@ -112,25 +160,56 @@ class LoadedModels:
 
     def _known(self, version_id: int, digest: str) -> TextModel | None:
         with self._lock:
-            known = self._models.get(version_id)
-            if known is None or known[0] != digest:
-                return None
-            self._models.move_to_end(version_id)
-            return known[1]
+            return self._shelf.take(version_id, digest)
 
     def _fetch(self, version_id: int, digest: str) -> TextModel:
-        model = self._load(self._find(version_id, digest))
+        version = self._find(version_id, digest)
+        size = self._sizes.get(digest, 0)
+        self._refuse_too_large(version, size)
+        self._make_room(version, size)
+        model, size = self._measured(version)
+        self._refuse_too_large(version, size)
+        self._make_room(version, size)
+        kept = Kept(
+            version_id=version_id, digest=digest, name=_name(version), size=size, model=model
+        )
         with self._lock:
-            self._models[version_id] = (digest, model)
-            self._models.move_to_end(version_id)
-            while len(self._models) > self._capacity:
-                self._models.popitem(last=False)
+            self._shelf.put(kept)
         return model
+
+    def _measured(self, version: ModelVersion) -> tuple[TextModel, int]:
+        """The model and what it takes, in bytes: what memory grew by, at least its weights."""
+        if self._memory_mib and not self._sizes:
+            self._load(version)  # the first brings the library's own memory, which is no version's
+        before = self._used()
+        model = self._load(version)
+        known = self._sizes.get(version.digest, 0)  # a second load may find memory lying about
+        size = max(self._used() - before, model.weight_bytes, known)
+        self._sizes[version.digest] = size
+        return model, size
+
+    def _refuse_too_large(self, version: ModelVersion, size: int) -> None:
+        if not self._shelf.fits(size):
+            raise TooLargeError(
+                f"{_name(version)} takes {_mib(size)} MiB, more than the {self._memory_mib} that "
+                f"all models may take: raise {variable_of('worker.memory_mib')}, or let workers "
+                "with more memory serve it."
+            )
+
+    def _make_room(self, version: ModelVersion, size: int) -> None:
+        with self._lock:
+            left = self._shelf.make_room(size)
+        self.left += len(left)
+        for one in left:
+            _log.info(
+                "%s (%d MiB) left the memory for %s; %d left so far",
+                *(one.name, _mib(one.size), _name(version), self.left),
+            )
 
     def forget(self, version_id: int) -> None:
         """Drop a model that has gone wrong; the next batch loads it anew."""
         with self._lock:
-            self._models.pop(version_id, None)
+            self._shelf.drop(version_id)
 
     def _find(self, version_id: int, digest: str) -> ModelVersion:
         found = next((v for v in self._registry.versions() if v.version_id == version_id), None)
@@ -141,3 +220,11 @@ class LoadedModels:
                 f"{found.name}@{found.version} is registered with another digest than was asked."
             )
         return found
+
+
+def _name(version: ModelVersion) -> str:
+    return f"{version.name}@{version.version}"
+
+
+def _mib(size: int) -> int:
+    return -(-size // _MIB)

@@ -1,5 +1,6 @@
 """From a registered version to a model that may take work. Importing this imports TensorFlow."""
 
+import gc
 from typing import Final
 
 from models import artifact
@@ -7,11 +8,23 @@ from models.quiet import import_tensorflow
 
 import_tensorflow()
 
+import tensorflow as tf  # noqa: E402
+
 from models.live_model import LiveModel  # noqa: E402  # after TensorFlow has had its say
 from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
 from schemas.errors import ArtifactError  # noqa: E402
 from workers import starters  # noqa: E402
+from workers.model_memory import resident  # noqa: E402
 from workers.ports import ModelVersion  # noqa: E402
+
+
+def memory_used() -> int:
+    """Bytes in use on this process's GPU; without one, of the process."""
+    if tf.config.list_physical_devices("GPU"):
+        gc.collect()
+        return int(tf.config.experimental.get_memory_info("GPU:0")["current"])
+    return resident()
+
 
 WARM_LENGTH: Final = 64
 """Longest shape of the warm-up, in tokens: there is one trace for all, and most texts are short."""

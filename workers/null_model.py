@@ -49,6 +49,8 @@ class Padded(NamedTuple):
 class NullModel:
     """See `workers.inference.TextModel`."""
 
+    weight_bytes = 0
+
     def __init__(self, cost: Cost, sleep: Callable[[float], None] = time.sleep) -> None:
         self._cost = cost
         self._sleep = sleep

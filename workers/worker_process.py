@@ -25,7 +25,7 @@ from workers.handover.naming import queue_of
 from workers.handover.redis_bus import RedisBus
 from workers.handover.station import Station
 from workers.heart import Pulse, no_pulse
-from workers.loaded_models import Load, LoadedModels, NothingLoadedError
+from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.logs import speak
 from workers.null_model import loader
 from workers.pulse import PulseFile
@@ -123,20 +123,22 @@ class WorkerProcess:
             queue=queue_of(worker_id),
             device=self._device,
             heartbeat_s=self._settings.worker.heartbeat_s,
-            models=LoadedModels(store.registry, self._load()),
+            models=self._models(store),
             results=store.results,
             bus=bus,
             pulse=self._pulse,
             on_broken=self._break,
         )
 
-    def _load(self) -> Load:
+    def _models(self, store: Store) -> LoadedModels:
+        memory_mib = self._settings.worker.memory_mib
         if self._model:
             _log.warning("Answers are made up: --model %s reads no text.", self._model)
-            return loader(self._model)
+            return LoadedModels(store.registry, loader(self._model))
         from workers.model_loading import load as load_model  # imports TensorFlow
+        from workers.model_loading import memory_used
 
-        return load_model
+        return LoadedModels(store.registry, load_model, memory_mib=memory_mib, used=memory_used)
 
     def _break(self) -> None:
         self._broken = True

@@ -16,7 +16,6 @@ from workers.device import Device, Machine, parse
 from workers.supervised import Program
 from workers.supervisor import dispatcher_program, worker_programs
 
-
 LOOK = """
     import json, os, sys
     names = "CUDA_VISIBLE_DEVICES OMP_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS"
@@ -31,7 +30,7 @@ LOOK = """
 def test_each_worker_sees_its_own_device_before_its_program_starts(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
     machine = Machine(cores=frozenset(cores), gpus=("GPU-a", "GPU-b"))
-    devices = parse("gpu:0,1,cpu:1", machine) + [Device(name="two", cores=tuple(cores[-2:]))]
+    devices = [*parse("gpu:0,1,cpu:1", machine), Device(name="two", cores=tuple(cores[-2:]))]
     made = worker_programs(Settings(), devices, tmp_path)
     seen = [tmp_path / str(number) for number in range(len(made))]
     programs = [

@@ -61,6 +61,8 @@ class Parsed(msgspec.Struct, frozen=True):
 class HashModel:
     """A model whose label is a hash of the text; words in a text make it misbehave."""
 
+    weight_bytes = 0
+
     def __init__(self, digest: str = "d1") -> None:
         self.digest = digest
         self.broken = False

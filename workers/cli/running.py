@@ -12,8 +12,8 @@ from workers.logs import speak
 
 app = typer.Typer()
 _DEVICES = (
-    "A worker for each: all (every GPU, else the CPU), gpu:0,1, cpu (one, on all cores), cpu:4 (one "
-    "with four cores of its own), cpu:2x4 (two such), cpu:0-3 (these cores); joined by commas."
+    "A worker for each: all (every GPU, else the CPU), gpu:0,1, cpu (one, on all cores), cpu:4 "
+    "(one with four cores of its own), cpu:2x4 (two such), cpu:0-3 (these cores); joined by commas."
 )
 
 
