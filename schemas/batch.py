@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.groups import EVERYTHING, Share
 from schemas.job import Job
 from schemas.record import Partition
 from schemas.task import Task
@@ -94,6 +95,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """Model versions that are loaded and warm."""
     costs: Costs = ()
     """What their warm-up took."""
+    serves: Share = EVERYTHING
+    """Which models it may be sent work for."""
 
 
 _batch_decoder = msgspec.msgpack.Decoder(Batch)

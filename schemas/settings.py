@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from schemas import groups
 from schemas.errors import SettingsError
 
 PREFIX = "TEXTMILL_"
@@ -105,6 +106,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     memory_mib: Annotated[int, Meta(ge=0)] = 0
     """Memory of its device that all loaded models of a worker may take together, in MiB; the least
     recently used leaves. 0: no limit. Beside it a worker needs 700 MiB and what a batch takes."""
+    groups: str = ""
+    """Models that only workers started with `--group` serve: `NAME=MODEL,MODEL`, several with `;`.
+    The same for all workers; those in no group serve the other models. Embedded there are none."""
     heartbeat_s: Positive = 1.0
     """How often a worker says that it lives; one silent for five of these is taken for dead."""
 
@@ -156,6 +160,7 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
         raise SettingsError(_said_by_name(str(error))) from None
     _check_redis(settings.redis.url)
     _check_database(settings.database.url)
+    groups.parse(settings.worker.groups)
     return settings
 
 

@@ -233,6 +233,7 @@ class Dispatcher:
         now = time.monotonic()
         self._scheduler.see(workers, now)
         self._report.look(self._scheduler.counts, self._scheduler.books.jobs, workers, now)
+        self._report.look_for_servers(self._scheduler.unserved(), now)
         self._news.set()
 
     async def _flush(self) -> None:

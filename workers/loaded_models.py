@@ -18,6 +18,7 @@ from typing import Final
 
 from schemas.batch import Costs
 from schemas.errors import ArtifactError, UnavailableError
+from schemas.groups import EVERYTHING, Share
 from schemas.settings import variable_of
 from workers.core.cost import Cost, array, fit
 from workers.inference import TextModel
@@ -59,6 +60,7 @@ class LoadedModels:
         *,
         memory_mib: int = 0,
         used: Used = lambda: 0,
+        share: Share = EVERYTHING,
     ) -> None:
         """
         Args:
@@ -67,11 +69,13 @@ class LoadedModels:
             capacity: versions in memory at most.
             memory_mib: what they may take together; 0: no limit.
             used: asked before and after each load; what was added is what the version takes.
+            share: the models whose routed versions are loaded from the start.
         """
         self._registry = registry
         self._load = load
         self._used = used
         self._memory_mib = memory_mib
+        self._share = share
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._missing: dict[int, ModelVersion] = {}
@@ -114,7 +118,8 @@ class LoadedModels:
             NothingLoadedError: there are routes, and none of their versions can be loaded.
             UnavailableError: the registry does not answer.
         """
-        routed = {route.version_id: route for route in self._registry.routes().values()}
+        routes = self._registry.routes().values()
+        routed = {route.version_id: route for route in routes if route.name in self._share}
         self._missing = dict(routed)
         self._load_missing()
         if routed and not self.versions:

@@ -50,6 +50,7 @@ class NullModel:
     """See `workers.inference.TextModel`."""
 
     weight_bytes = 0
+    timings: Sequence[tuple[int, int, float]] = ()
 
     def __init__(self, cost: Cost, sleep: Callable[[float], None] = time.sleep) -> None:
         self._cost = cost

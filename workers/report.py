@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from schemas.batch import WorkerState
@@ -21,6 +21,8 @@ class Report:
         self._told_at = self._company_at = now
         self._told: Counter[str] = Counter()
         self._lonely = False
+        self._unserved_since: dict[str, float] = {}
+        self._unserved_told: set[str] = set()
 
     def look(
         self, counts: Mapping[str, int], jobs: int, workers: Sequence[WorkerState], now: float
@@ -41,6 +43,26 @@ class Report:
             what = ", ".join(f"{name} {count}" for name, count in sorted(news.items()))
             _log.info("%d workers, %d jobs open; last minute: %s", len(workers), jobs, what or "-")
         self._told, self._told_at = Counter(counts), now
+
+    def look_for_servers(self, unserved: Collection[str], now: float) -> None:
+        """Say once of each model that jobs wait for it and no worker serves it.
+
+        Args:
+            unserved: names of such models.
+            now: monotonic clock, in seconds.
+        """
+        for model in self._unserved_told - set(unserved):
+            _log.warning("jobs for %s are served again", model)
+        self._unserved_told &= set(unserved)
+        self._unserved_since = {m: self._unserved_since.get(m, now) for m in unserved}
+        for model, since in self._unserved_since.items():
+            if now - since > LONELY_S and model not in self._unserved_told and not self._lonely:
+                _log.warning(
+                    "jobs for %s wait and no worker serves it: start `textmill work --group` "
+                    "with a group of `worker.groups` that holds it",
+                    model,
+                )
+                self._unserved_told.add(model)
 
     def _look_for_company(self, jobs: int, workers: Sequence[WorkerState], now: float) -> None:
         if workers or not jobs:

@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+import msgspec
+
+from schemas import groups
 from schemas.settings import Settings
 from workers import readiness
 from workers.device import Device, environment, parse, this_machine
@@ -24,35 +27,47 @@ from workers.supervised_child import Child, Say, say_on_stderr
 _TICK_S = 0.1
 
 
-def supervise_workers(settings: Settings, chosen: str, model: str = "") -> int:
+class Crew(msgspec.Struct, frozen=True, kw_only=True):
+    """Which workers to run, as a person wrote it."""
+
+    devices: str = "cpu"
+    """See `workers.device`."""
+    group: str = ""
+    """The model group that they serve; empty: every model that is in none."""
+    model: str = ""
+    """`null` for workers without models (`workers.null_model`); empty: with."""
+
+
+_ANY = Crew()
+
+
+def supervise_workers(settings: Settings, crew: Crew) -> int:
     """Run one worker process for each device until told to stop; returns an exit code.
 
-    Args:
-        settings: of the processes.
-        chosen: the devices that they compute on (`workers.device`).
-        model: `null` for workers without models (`workers.null_model`); empty: with.
-
     Raises:
-        UsageError: `chosen` names no devices of this machine, or `model` is not known.
+        UsageError: the machine has no such devices, or there is no such group or model.
     """
-    devices = parse(chosen, this_machine())
-    if model:
-        cost_of(model)
     with tempfile.TemporaryDirectory(prefix="textmill-") as directory:
-        programs = worker_programs(settings, devices, Path(directory), model)
-        return _supervisor(settings, programs).run()
+        return _supervisor(settings, _workers(settings, crew, Path(directory))).run()
 
 
-def supervise_all(settings: Settings, chosen: str) -> int:
+def supervise_all(settings: Settings, crew: Crew) -> int:
     """The same with a dispatcher beside the workers.
 
     Raises:
-        UsageError: `chosen` names no devices of this machine (`workers.device`).
+        UsageError: as `supervise_workers`.
     """
-    devices = parse(chosen, this_machine())
     with tempfile.TemporaryDirectory(prefix="textmill-") as directory:
-        workers = worker_programs(settings, devices, Path(directory))
+        workers = _workers(settings, crew, Path(directory))
         return _supervisor(settings, [dispatcher_program(Path(directory)), *workers]).run()
+
+
+def _workers(settings: Settings, crew: Crew, directory: Path) -> list[Program]:
+    devices = parse(crew.devices, this_machine())
+    groups.share_of(groups.parse(settings.worker.groups), crew.group)
+    if crew.model:
+        cost_of(crew.model)
+    return worker_programs(settings, devices, directory, crew)
 
 
 def dispatcher_program(directory: Path) -> Program:
@@ -68,17 +83,18 @@ def dispatcher_program(directory: Path) -> Program:
 
 
 def worker_programs(
-    settings: Settings, devices: Sequence[Device], directory: Path, model: str = ""
+    settings: Settings, devices: Sequence[Device], directory: Path, crew: Crew = _ANY
 ) -> list[Program]:
     """The worker processes for these devices; their pulses lie in `directory`."""
-    stand_in = ("--model", model) if model else ()
+    told = {"--group": crew.group, "--model": crew.model}
+    further = [word for option in told.items() if option[1] for word in option]
     return [
         Program(
             name=f"worker {device.name}",
             command=(
                 *(sys.executable, "-m", "workers.worker_process"),
                 *("--device", device.name, "--pulse", str(directory / f"pulse-{number}")),
-                *stand_in,
+                *further,
             ),
             environment=environment(device, settings.worker.threads),
             cores=device.cores,

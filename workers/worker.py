@@ -18,6 +18,7 @@ import msgspec
 
 from schemas.batch import Batch, WorkerState, decode_batch
 from schemas.errors import ArtifactError, UnavailableError
+from schemas.groups import EVERYTHING, Share
 from workers.failure import kind
 from workers.heart import Heart, Pulse, no_pulse
 from workers.inference import ModelFailedError, answer
@@ -48,6 +49,7 @@ class Worker:
         pulse: Pulse = no_pulse,
         on_broken: Callable[[], None] = lambda: None,
         retry_s: float = RETRY_S,
+        share: Share = EVERYTHING,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -62,6 +64,7 @@ class Worker:
             pulse: told at each beat since when a batch runs.
             on_broken: called when batch after batch fails on the model's own samples.
             retry_s: seconds between two tries to load a routed version that is missing.
+            share: the models that dispatchers may send it work for.
         """
         self.worker_id = worker_id
         self.queue = queue
@@ -71,7 +74,9 @@ class Worker:
         self._broken = 0
         self._draining = False
         self._memories: dict[int, Memory] = {}
-        state = WorkerState(worker_id=worker_id, queue=queue, device=device, pid=os.getpid())
+        state = WorkerState(
+            worker_id=worker_id, queue=queue, device=device, pid=os.getpid(), serves=share
+        )
         self._heart = Heart(bus, state, models.loaded, heartbeat_s, pulse)
         self._persister = Persister(worker_id, results, bus, self._heart.reported)
 

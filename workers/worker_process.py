@@ -1,6 +1,6 @@
 """A worker's own process: one device, TensorFlow, Celery, the store.
 
-    python -m workers.worker_process --device gpu:0 [--pulse FILE] [--model null]
+    python -m workers.worker_process --device gpu:0 [--pulse FILE] [--group NAME] [--model null]
 
 Started by `workers.supervisor`, which has set what this device needs. The main thread only waits
 for signals; models are loaded and batches run in another, so that a long load never makes the
@@ -17,14 +17,17 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from schemas.errors import SettingsError, TextmillError, UsageError
+from schemas.groups import Share, parse, share_of
 from schemas.settings import Settings, load, variable_of
 from workers import starters
 from workers.assembly import Store, process_name
 from workers.handover.naming import queue_of
 from workers.handover.redis_bus import RedisBus
 from workers.handover.station import Station
-from workers.heart import Pulse, no_pulse
+from workers.heart import no_pulse
 from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.logs import speak
 from workers.null_model import loader
@@ -37,22 +40,35 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S = 0.5
 
 
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """What one worker process is told by its supervisor."""
+
+    device: str
+    """For people; what the process sees of the machine is set already."""
+    pulse: Path | None = None
+    """Where its heartbeat is written for the supervisor; None: nowhere."""
+    group: str = ""
+    """The model group that it serves; empty: every model that is in none."""
+    model: str = ""
+    """`null` for a worker without models (`workers.null_model`)."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Work until a signal; exit codes are those of `workers.supervised`."""
     parser = argparse.ArgumentParser(prog="workers.worker_process")
     parser.add_argument("--device", required=True)
     parser.add_argument("--pulse", type=Path)
+    parser.add_argument("--group", default="")
     parser.add_argument("--model", default="")
-    chosen = parser.parse_args(arguments)
+    post = Post(**vars(parser.parse_args(arguments)))
     speak()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # for every thread; `_wait` takes them
-    sys.exit(_ended(chosen.device, chosen.pulse, chosen.model))
+    sys.exit(_ended(post))
 
 
-def _ended(device: str, pulse: Path | None, model: str) -> int:
+def _ended(post: Post) -> int:
     try:
-        told = PulseFile(pulse) if pulse else no_pulse
-        return WorkerProcess(load(), device, told, model).run()
+        return WorkerProcess(load(), post).run()
     except TextmillError as error:
         print(f"textmill: {error}", file=sys.stderr)
         return _exit_code(error)
@@ -70,11 +86,9 @@ def _exit_code(error: TextmillError) -> int:
 class WorkerProcess:
     """Loads, works, and leaves when told."""
 
-    def __init__(self, settings: Settings, device: str, pulse: Pulse, model: str = "") -> None:
+    def __init__(self, settings: Settings, post: Post) -> None:
         self._settings = settings
-        self._model = model
-        self._device = device
-        self._pulse = pulse
+        self._post = post
         self._station: Station | None = None
         self._broken = False
         self._failure: BaseException | None = None
@@ -117,28 +131,35 @@ class WorkerProcess:
         bus.close()
 
     def _worker(self, store: Store, bus: RedisBus) -> Worker:
-        worker_id = process_name(self._device.replace(":", ""))
+        worker_id = process_name(self._post.device.replace(":", ""))
         return Worker(
             worker_id=worker_id,
             queue=queue_of(worker_id),
-            device=self._device,
+            device=self._post.device,
             heartbeat_s=self._settings.worker.heartbeat_s,
             models=self._models(store),
             results=store.results,
             bus=bus,
-            pulse=self._pulse,
+            pulse=PulseFile(self._post.pulse) if self._post.pulse else no_pulse,
             on_broken=self._break,
+            share=self._share(),
         )
 
     def _models(self, store: Store) -> LoadedModels:
         memory_mib = self._settings.worker.memory_mib
-        if self._model:
-            _log.warning("Answers are made up: --model %s reads no text.", self._model)
-            return LoadedModels(store.registry, loader(self._model))
+        share = self._share()
+        if self._post.model:
+            _log.warning("Answers are made up: --model %s reads no text.", self._post.model)
+            return LoadedModels(store.registry, loader(self._post.model), share=share)
         from workers.model_loading import load as load_model  # imports TensorFlow
         from workers.model_loading import memory_used
 
-        return LoadedModels(store.registry, load_model, memory_mib=memory_mib, used=memory_used)
+        return LoadedModels(
+            store.registry, load_model, memory_mib=memory_mib, used=memory_used, share=share
+        )
+
+    def _share(self) -> Share:
+        return share_of(parse(self._settings.worker.groups), self._post.group)
 
     def _break(self) -> None:
         self._broken = True

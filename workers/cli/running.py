@@ -33,9 +33,9 @@ def serve(
     settings = load()
     speak()
     if settings.redis.url:
-        from workers.supervisor import supervise_all
+        from workers.supervisor import Crew, supervise_all
 
-        sys.exit(supervise_all(settings, devices))
+        sys.exit(supervise_all(settings, Crew(devices=devices)))
     _run_embedded(settings)
 
 
@@ -58,6 +58,9 @@ def dispatch() -> None:
 @app.command()
 def work(
     devices: Annotated[str, typer.Option("--devices", "--device", help=_DEVICES)] = "cpu",
+    group: Annotated[
+        str, typer.Option(help="Serve the models of this group of `worker.groups`, and no others.")
+    ] = "",
     model: Annotated[
         str, typer.Option(help="`null`: answer without any model, to measure the pipeline alone.")
     ] = "",
@@ -69,9 +72,9 @@ def work(
     settings = load()
     speak()
     _need_redis(settings, "work")
-    from workers.supervisor import supervise_workers
+    from workers.supervisor import Crew, supervise_workers
 
-    sys.exit(supervise_workers(settings, devices, model))
+    sys.exit(supervise_workers(settings, Crew(devices=devices, group=group, model=model)))
 
 
 def _run_embedded(settings: Settings) -> None:

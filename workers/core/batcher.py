@@ -16,9 +16,10 @@ A decision (`workers.core.decision`) looks at each line once and at the ends of 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
+from schemas.groups import EVERYTHING
 from schemas.record import Partition
 from workers.core.costs import Price
 from workers.core.decision import MARGIN_S, Decision, Sum, is_full, shortest_s, sums_of
@@ -53,7 +54,9 @@ class Batcher:
         self._unknown = Price(None, limits.token_budget)
         self._lines: dict[tuple[int, int, int, bool], Line] = {}
         self._hurries: dict[Key, float] = {}
-        self._awaited_at = self._stage_at = -NEVER
+        self._awaited_at = -NEVER
+        self._stage_at: dict[Container[str], float] = {}
+        """When the next batch may be staged, by which models a worker serves."""
         self._passed = 0
 
     def __len__(self) -> int:
@@ -72,13 +75,13 @@ class Batcher:
     def next_batch(self, now: float, place: Place) -> Formed | None:
         """The batch that should leave now for a worker with a place, if any; `now` is the monotonic
         clock, in seconds."""
-        lines = self._waiting_lines()
+        lines = self._waiting_lines(place.serves)
         if not lines or self._is_too_early(lines, place, now):
             return None
         prices = self._prices(lines, place)
         if any(line.key.dated for line in lines):
             self._set_late_aside(lines, prices, place, now)
-            lines = self._waiting_lines()
+            lines = self._waiting_lines(place.serves)
         decision = Decision(
             lines,
             sums_of(lines),
@@ -90,7 +93,8 @@ class Batcher:
             passed=self._passed,
         )
         found = decision.first()
-        self._hurries = decision.hurries
+        hurries = self._hurries | decision.hurries
+        self._hurries = {key: hurry for key, hurry in hurries.items() if key in self._lines}
         if found is None:
             return None
         formed = decision.fill(*found)
@@ -105,11 +109,14 @@ class Batcher:
                 found.append(line.pop())
         return found
 
+    def models(self) -> set[str]:
+        """Names of the models that deliveries wait for."""
+        return {line.head.version.name for line in self._waiting_lines()}
+
     def due_at(self) -> float | None:
         """When `next_batch` or `expired` may answer without idleness or arrivals; None when
         empty."""
-        looks = list(map(self._next_look, self._waiting_lines()))
-        return max(min(looks), self._stage_at) if looks else None
+        return min(map(self._next_look, self._waiting_lines()), default=None)
 
     def waiting(self) -> Mapping[int, Sum]:
         """What waits, by version."""
@@ -141,18 +148,21 @@ class Batcher:
             line = self._new_line(key) if line is None else line
             line.push(delivery)
 
-    def _waiting_lines(self) -> list[Line]:
-        """The lines in which somebody waits. Empty ones are kept for the next arrival, but not for
-        ever: versions come and go."""
+    def _waiting_lines(self, serves: Container[str] = EVERYTHING) -> list[Line]:
+        """The lines of these models in which somebody waits. Empty ones are kept for the next
+        arrival, but not for ever: versions come and go."""
         lines = [line for line in self._lines.values() if line]
         if len(self._lines) > 2 * len(lines) + SPARE_LINES:
             self._lines = {line.key: line for line in lines}
-        return lines
+        return [line for line in lines if line.head.version.name in serves]
 
     def _next_look(self, line: Line) -> float:
         if line.key.rank is Class.LATE:
             return line.deadline
-        return min(line.due_at, line.deadline - self._hurries.get(line.key, 0.0))
+        look = min(line.due_at, line.deadline - self._hurries.get(line.key, 0.0))
+        model = line.head.version.name
+        staged = (at for serves, at in self._stage_at.items() if model in serves)
+        return max(look, min(staged, default=-NEVER))
 
     def _prices(self, lines: Sequence[Line], place: Place) -> dict[int, Price]:
         versions = {line.key.version_id for line in lines}
@@ -164,7 +174,7 @@ class Batcher:
             self._awaited_at = now
         early_s = place.ahead_s - max(self._limits.stage_s, EARLY * place.running_s)
         early = early_s > 0 and not place.idle and now - self._awaited_at < LATELY_S
-        self._stage_at = now + early_s if early else -NEVER
+        self._stage_at[place.serves] = now + early_s if early else -NEVER
         return early
 
     def _set_late_aside(

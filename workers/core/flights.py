@@ -160,6 +160,14 @@ class Flights:
 
         return [self._alive[worker_id] for worker_id in sorted(free, key=rank)]
 
+    def isolated_at(self) -> str | None:
+        """The worker that has a batch alone; None where none has."""
+        return next((f.worker_id for f in self._flights.values() if f.isolated), None)
+
+    def serving(self, model: str) -> list[str]:
+        """Ids of the `alive` that serve this model, in a stable order."""
+        return [one for one in self.alive() if model in self._alive[one].serves]
+
     def unable(self, worker_id: str, version_id: int, now: float) -> None:
         """This worker could not answer with this version: others go first for a while."""
         self._unable[worker_id, version_id] = now + UNABLE_S

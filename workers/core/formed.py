@@ -1,10 +1,12 @@
 """The words in which batches are decided on: place at a worker, limits, reason, batch."""
 
+from collections.abc import Container
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
+from schemas.groups import EVERYTHING
 from workers.core.costs import Prices
 from workers.core.delivery import Delivery
 
@@ -61,6 +63,8 @@ class Place(NamedTuple):
     """Nothing more will arrive for now, so that waiting for company is in vain."""
     prices: Prices | None = None
     """What versions cost there; None: nothing is known."""
+    serves: Container[str] = EVERYTHING
+    """Names of the models that the worker may be sent; hashable."""
 
 
 class Formed(msgspec.Struct, frozen=True):

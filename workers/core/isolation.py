@@ -7,8 +7,10 @@ a worker that died for another reason costs one quiet retry.
 """
 
 from collections import deque
+from collections.abc import Container
 from typing import Final
 
+from schemas.groups import EVERYTHING
 from workers.core.delivery import Delivery
 
 STRIKES: Final = 3
@@ -34,12 +36,21 @@ class Isolation:
         """A worker died running these in ordinary company: try them alone."""
         self._waiting.append(deliveries)
 
-    def next(self) -> Suspects | None:
-        """The suspects to try now on an otherwise idle worker."""
-        if self.out or not self._waiting:
+    def models(self) -> list[str]:
+        """The models of the suspects that wait, in the order of their turn."""
+        return [suspects[0].version.name for suspects in self._waiting]
+
+    def next(self, serves: Container[str] = EVERYTHING) -> Suspects | None:
+        """The suspects to try now on an otherwise idle worker that serves these models."""
+        if self.out:
             return None
-        self.out = True
-        return self._waiting.popleft()
+        for index, model in enumerate(self.models()):
+            if model in serves:
+                self.out = True
+                suspects = self._waiting[index]
+                del self._waiting[index]
+                return suspects
+        return None
 
     def give_back(self, deliveries: Suspects) -> None:
         """These could not be tried (no fault of theirs)."""

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import accumulate
 
 from schemas.batch import Completion, WorkerState
+from schemas.groups import Share
 from workers.core.batcher import Batcher
 from workers.core.cost import Observation
 from workers.core.costs import Costs
@@ -31,20 +32,28 @@ class Placing:
             now: see above.
             flush: nothing more arrives for now.
         """
-        first = workers[0]
-        place = Place(
-            idle=not self._flights.load(first.worker_id),
-            ahead_s=self._flights.ahead_s(first.worker_id, now),
-            running_s=self._flights.running_s(first.worker_id),
+        leaders: dict[Share, WorkerState] = {}
+        for worker in workers:  # of each group the first
+            leaders.setdefault(worker.serves, worker)
+        for first in leaders.values():
+            formed = self._batcher.next_batch(now, self._place(first, soonest_s, now, flush=flush))
+            if formed is not None:
+                version = formed.deliveries[0].version
+                able = [worker for worker in workers if version.name in worker.serves]
+                worker = self._flights.choose(able, version.version_id, now)
+                return worker, formed if worker is first else self._trimmed(formed, worker)
+        return None
+
+    def _place(self, worker: WorkerState, soonest_s: float, now: float, *, flush: bool) -> Place:
+        return Place(
+            idle=not self._flights.load(worker.worker_id),
+            ahead_s=self._flights.ahead_s(worker.worker_id, now),
+            running_s=self._flights.running_s(worker.worker_id),
             soonest_s=soonest_s,
             flush=flush,
-            prices=partial(self._costs.price, first.worker_id),
+            prices=partial(self._costs.price, worker.worker_id),
+            serves=worker.serves,
         )
-        formed = self._batcher.next_batch(now, place)
-        if formed is None:
-            return None
-        worker = self._flights.choose(workers, formed.deliveries[0].version.version_id, now)
-        return worker, formed if worker is first else self._trimmed(formed, worker)
 
     def learn(self, flight: Flight, completion: Completion, now: float) -> bool:
         """Learn from a batch that was answered as a whole, or that the device's memory did not

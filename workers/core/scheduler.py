@@ -125,6 +125,11 @@ class Scheduler:
         if self._flights.land(flight.batch_id) is not None:
             self._send_again(flight, self._open(flight))
 
+    def unserved(self) -> list[str]:
+        """Models that jobs wait for and no living worker serves."""
+        waiting = {*self._batcher.models(), *self._isolation.models()}
+        return sorted(model for model in waiting if not self._flights.serving(model))
+
     def _lose(self, partition: Partition) -> None:
         self.books.lost(partition)
         self._batcher.drop(partition)
@@ -144,14 +149,16 @@ class Scheduler:
 
     def _sacrifice(self) -> str | None:
         """The worker that is kept free for suspects while there are any."""
-        busy = self._isolation.out or len(self._isolation)
-        return next(iter(self._flights.alive()), None) if busy else None
+        if self._isolation.out:
+            return self._flights.isolated_at()
+        able = (self._flights.serving(model) for model in self._isolation.models())
+        return next((workers[0] for workers in able if workers), None)
 
     def _isolated(self, now: float) -> list[tuple[WorkerState, Flight]]:
         sacrifice = self._sacrifice()
         for worker in self._flights.open_workers(now):
             if worker.worker_id == sacrifice and not self._flights.load(sacrifice):
-                suspects = self._isolation.next()
+                suspects = self._isolation.next(worker.serves)
                 if suspects is not None:
                     return [
                         (
