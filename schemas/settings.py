@@ -113,6 +113,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How often a worker says that it lives; one silent for five of these is taken for dead."""
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Figures for Prometheus, on this machine alone."""
+
+    port: Annotated[int, Meta(ge=0, le=65_000)] = 0
+    """Port on 127.0.0.1 of the dispatcher's, or of `textmill serve`'s; workers have the ports after
+    it. One that is taken is passed over; the log says which it is. 0: none."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -123,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: DatabaseSettings = DatabaseSettings()
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def directory(self) -> Path:

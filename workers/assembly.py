@@ -23,6 +23,8 @@ from workers.core.scheduler import Scheduler
 from workers.ports import HandOver, JobLog, LogWriter
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from workers.dispatcher import Dispatcher
 
 MISSED_HEARTBEATS = 2
@@ -98,10 +100,20 @@ def make_dispatcher(
     settings: Settings,
     store: Store,
     hand_over: HandOver,
+    registry: "CollectorRegistry",
     ready: Callable[[], None] = lambda: None,
 ) -> "Dispatcher":
-    """A dispatcher over these adapters; `ready` is told when the log, opened last, is open."""
+    """A dispatcher over these adapters.
+
+    Args:
+        settings: of everything.
+        store: where claims and endings are kept, and which versions there are.
+        hand_over: the way to the workers.
+        registry: where its figures appear.
+        ready: told when the log, opened last, is open.
+    """
     from workers.dispatcher import Dispatcher
+    from workers.metrics.dispatcher import DispatcherMetrics
 
     dispatch, heartbeat_s = settings.dispatch, settings.worker.heartbeat_s
     limits = Limits(
@@ -115,18 +127,22 @@ def make_dispatcher(
     )
     batcher, costs = Batcher(limits), Costs(dispatch.token_budget)
     flights = Flights(lease_s=dispatch.lease_s, patience_s=MISSED_HEARTBEATS * heartbeat_s)
-    return Dispatcher(
+    scheduler = Scheduler(batcher=batcher, flights=flights, costs=costs)
+    metrics = DispatcherMetrics(registry, scheduler)
+    dispatcher = Dispatcher(
         dispatcher_id=hand_over.dispatcher_id,
         settings=dispatch,
         heartbeat_s=heartbeat_s,
-        scheduler=Scheduler(batcher=batcher, flights=flights, costs=costs),
+        scheduler=scheduler,
         open_log=lambda: _told(open_log(settings), ready),
         open_writer=lambda: open_writer(settings),
         hand_over=hand_over,
-        ledger=store.ledger,
+        ledger=metrics.ledger(store.ledger),
         registry=store.registry,
         profiles=store.profiles,
     )
+    metrics.behind = lambda: dispatcher.behind
+    return dispatcher
 
 
 def _told(log: JobLog, ready: Callable[[], None]) -> JobLog:

@@ -2,9 +2,12 @@
 
 import asyncio
 
+from prometheus_client import CollectorRegistry
+
 from schemas.settings import Settings
 from workers import readiness, starters
 from workers.assembly import Store, make_dispatcher, process_name
+from workers.metrics.exposition import Exposition
 from workers.serve import stop_on_signals
 
 
@@ -26,4 +29,7 @@ async def dispatch(settings: Settings) -> None:
             queue_ttl_s=2 * settings.dispatch.lease_s,
         )
         await hand_over.workers()  # a Redis that does not answer is told at the start
-        await make_dispatcher(settings, store, hand_over, readiness.tell).run(stop)
+        registry = CollectorRegistry()
+        dispatcher = make_dispatcher(settings, store, hand_over, registry, readiness.tell)
+        with Exposition(registry, settings.metrics.port, "the dispatcher"):
+            await dispatcher.run(stop)

@@ -92,6 +92,11 @@ class Dispatcher:
             commit_interval_s=settings.commit_interval_s,
         )
 
+    @property
+    def behind(self) -> int | None:
+        """Records written and not read, where the log knows."""
+        return self._intake.behind
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is at the workers and leave.
 

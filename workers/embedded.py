@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, Self
 
+from prometheus_client import CollectorRegistry
+
 from schemas.errors import TextmillError
 from schemas.settings import Settings
 from workers.assembly import Store, process_name
@@ -19,6 +21,7 @@ from workers.handover.memory import MemoryBus, MemoryHandOver
 from workers.handover.naming import queue_of
 from workers.handover.station import Station
 from workers.loaded_models import Load, LoadedModels
+from workers.metrics.worker import WorkerMetrics
 from workers.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class EmbeddedWorker:
         settings: Settings,
         store: Store,
         dispatcher_id: str,
+        registry: CollectorRegistry,
         load: Load | None = None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> Self:
@@ -60,6 +64,7 @@ class EmbeddedWorker:
             settings: heartbeat and device.
             store: where versions are registered and results are kept.
             dispatcher_id: who will use `hand_over`.
+            registry: where the worker's figures appear.
             load: how a version is loaded; by default as in a worker's own process.
             on_failure: called, in another thread, when the worker ends by itself.
 
@@ -68,13 +73,15 @@ class EmbeddedWorker:
         """
         worker_id = process_name("embedded")
         bus = MemoryBus(settings.worker.heartbeat_s)
+        metrics = WorkerMetrics(registry)
+        models = _models(settings, store, metrics, load)
         worker = Worker(
             worker_id=worker_id,
             queue=queue_of(worker_id),
             device="cpu",
             heartbeat_s=settings.worker.heartbeat_s,
-            models=_models(settings, store, load),
-            results=store.results,
+            models=models,
+            results=metrics.results(store.results),
             bus=bus,
         )
         worker.load()
@@ -108,13 +115,18 @@ class EmbeddedWorker:
             self._ready.set()
 
 
-def _models(settings: Settings, store: Store, load: Load | None) -> LoadedModels:
+def _models(
+    settings: Settings, store: Store, metrics: WorkerMetrics, load: Load | None
+) -> LoadedModels:
     if load is not None:
-        return LoadedModels(store.registry, load)
+        return metrics.watch(LoadedModels(store.registry, metrics.load(load)))
     for variable, value in environment(Device(name="cpu")).items():
         os.environ.setdefault(variable, value)
     from workers.model_loading import load as load_model
     from workers.model_loading import memory_used
 
     memory_mib = settings.worker.memory_mib
-    return LoadedModels(store.registry, load_model, memory_mib=memory_mib, used=memory_used)
+    timed = metrics.load(load_model)
+    return metrics.watch(
+        LoadedModels(store.registry, timed, memory_mib=memory_mib, used=memory_used)
+    )

@@ -66,6 +66,8 @@ class Intake:
         """Set by the dispatcher: how far SQL says each partition is done."""
         self.failure: BaseException | None = None
         self.ticked_at = time.monotonic()
+        self.behind: int | None = None
+        """Records written and not read, where the log knows."""
         self._open_log = open_log
         self._ledger = ledger
         self._owner = owner
@@ -129,6 +131,7 @@ class Intake:
         except UnavailableError as error:
             _log.warning("the job log does not answer: %s", error)
             return False
+        self.behind = polled.behind
         for partition in polled.lost:
             self._lose(partition)
         self._unclaimed.update(dict.fromkeys(polled.gained, now))

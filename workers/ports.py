@@ -20,7 +20,7 @@ import msgspec
 from schemas.batch import Batch, BatchItem, Completion, WorkerState
 from schemas.model_version import Language, Manifest
 from schemas.prediction import Prediction
-from schemas.record import Ending, Partition, Record
+from schemas.record import Ending, Partition, Record, Terminal
 from schemas.task import Task
 
 
@@ -37,6 +37,8 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     positions: Mapping[Partition, int] = {}
     """Where reading goes on, for partitions that are not paused and where the last record does not
     say so: the offsets before hold nothing to deliver, as a transaction's marker does."""
+    behind: int | None = None
+    """Records that are written and not read yet; None where the log does not know."""
 
 
 class JobLog(Protocol):
@@ -106,6 +108,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     settled: tuple[tuple[Partition, int], ...]
     fenced: tuple[tuple[Partition, int], ...]
+    ended: tuple[Terminal, ...] = ()
+    """States of the settled records that have no answer of this batch."""
 
 
 class Results(Protocol):

@@ -9,9 +9,12 @@ import signal
 from collections.abc import Callable
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from schemas.settings import Settings
 from workers import starters
 from workers.assembly import Store, make_dispatcher, open_log, process_name
+from workers.metrics.exposition import Exposition
 
 
 async def serve(
@@ -28,12 +31,14 @@ async def serve(
         await asyncio.to_thread(_try_log, settings)
         await asyncio.to_thread(starters.enroll, store.registry)
         end = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
-        start = partial(EmbeddedWorker.start, settings, store, process_name("serve"))
+        registry = CollectorRegistry()
+        start = partial(EmbeddedWorker.start, settings, store, process_name("serve"), registry)
         worker = await asyncio.to_thread(start, on_failure=end)
         try:
-            dispatcher = make_dispatcher(settings, store, worker.hand_over)
+            dispatcher = make_dispatcher(settings, store, worker.hand_over, registry)
             ready(store)
-            await dispatcher.run(stop)
+            with Exposition(registry, settings.metrics.port, "dispatcher and worker"):
+                await dispatcher.run(stop)
         finally:
             await asyncio.to_thread(worker.stop)
     if worker.failure is not None:

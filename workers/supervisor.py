@@ -94,6 +94,7 @@ def worker_programs(
             command=(
                 *(sys.executable, "-m", "workers.worker_process"),
                 *("--device", device.name, "--pulse", str(directory / f"pulse-{number}")),
+                *("--number", str(number)),
                 *further,
             ),
             environment=environment(device, settings.worker.threads),

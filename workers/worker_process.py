@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from schemas.errors import SettingsError, TextmillError, UsageError
 from schemas.groups import Share, parse, share_of
@@ -30,6 +31,8 @@ from workers.handover.station import Station
 from workers.heart import no_pulse
 from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.logs import speak
+from workers.metrics.exposition import Exposition
+from workers.metrics.worker import WorkerMetrics
 from workers.null_model import loader
 from workers.pulse import PulseFile
 from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE
@@ -47,6 +50,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     """For people; what the process sees of the machine is set already."""
     pulse: Path | None = None
     """Where its heartbeat is written for the supervisor; None: nowhere."""
+    number: int = 0
+    """Its place among the supervisor's workers, from 0."""
     group: str = ""
     """The model group that it serves; empty: every model that is in none."""
     model: str = ""
@@ -58,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="workers.worker_process")
     parser.add_argument("--device", required=True)
     parser.add_argument("--pulse", type=Path)
+    parser.add_argument("--number", type=int, default=0)
     parser.add_argument("--group", default="")
     parser.add_argument("--model", default="")
     post = Post(**vars(parser.parse_args(arguments)))
@@ -124,38 +130,46 @@ class WorkerProcess:
         bus.ping()
         with Store(self._settings) as store:
             starters.enroll(store.registry)
-            worker = self._worker(store, bus)
-            worker.load()
-            self._station = Station(self._redis_url(), worker)
-            self._station.run(lambda: _log.info("%s takes batches", worker.worker_id))
+            registry = CollectorRegistry()
+            worker = self._worker(store, bus, WorkerMetrics(registry))
+            with Exposition(registry, self._metrics_port(), f"worker {self._post.device}"):
+                worker.load()
+                self._station = Station(self._redis_url(), worker)
+                self._station.run(lambda: _log.info("%s takes batches", worker.worker_id))
         bus.close()
 
-    def _worker(self, store: Store, bus: RedisBus) -> Worker:
+    def _metrics_port(self) -> int:
+        port = self._settings.metrics.port
+        return port + 1 + self._post.number if port else 0
+
+    def _worker(self, store: Store, bus: RedisBus, metrics: WorkerMetrics) -> Worker:
         worker_id = process_name(self._post.device.replace(":", ""))
         return Worker(
             worker_id=worker_id,
             queue=queue_of(worker_id),
             device=self._post.device,
             heartbeat_s=self._settings.worker.heartbeat_s,
-            models=self._models(store),
-            results=store.results,
+            models=self._models(store, metrics),
+            results=metrics.results(store.results),
             bus=bus,
             pulse=PulseFile(self._post.pulse) if self._post.pulse else no_pulse,
             on_broken=self._break,
             share=self._share(),
         )
 
-    def _models(self, store: Store) -> LoadedModels:
+    def _models(self, store: Store, metrics: WorkerMetrics) -> LoadedModels:
         memory_mib = self._settings.worker.memory_mib
         share = self._share()
         if self._post.model:
             _log.warning("Answers are made up: --model %s reads no text.", self._post.model)
-            return LoadedModels(store.registry, loader(self._post.model), share=share)
+            load = metrics.load(loader(self._post.model))
+            return metrics.watch(LoadedModels(store.registry, load, share=share))
         from workers.model_loading import load as load_model  # imports TensorFlow
         from workers.model_loading import memory_used
 
-        return LoadedModels(
-            store.registry, load_model, memory_mib=memory_mib, used=memory_used, share=share
+        load = metrics.load(load_model)
+        return metrics.watch(
+            LoadedModels(store.registry, load, memory_mib=memory_mib, used=memory_used, share=share)
         )
 
     def _share(self) -> Share:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.settings import Settings
 from tests.unit.worker_fakes import FakeRegistry, FakeResults, HashModel, batch, item, version
@@ -45,7 +46,8 @@ def model() -> Iterator[StuckModel]:
 
 def started(load: Any) -> EmbeddedWorker:
     store: Any = Shelf()
-    return EmbeddedWorker.start(Settings(data_dir=Path("/nowhere")), store, "dispatcher", load)
+    settings = Settings(data_dir=Path("/nowhere"))
+    return EmbeddedWorker.start(settings, store, "dispatcher", CollectorRegistry(), load)
 
 
 def test_a_model_that_hangs_does_not_keep_serve_from_ending(

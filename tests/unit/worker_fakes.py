@@ -137,7 +137,8 @@ class FakeResults:
         self.endings |= {(e.partition, e.offset): e for e in endings}
         places = [(a.item.partition, a.item.offset) for a in answers]
         places += [(e.partition, e.offset) for e in endings]
-        return Recorded(settled=tuple(places), fenced=())
+        ended = tuple(ending.state for ending in endings)
+        return Recorded(settled=tuple(places), fenced=(), ended=ended)
 
 
 class FakeBus:

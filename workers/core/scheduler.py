@@ -57,6 +57,11 @@ class Scheduler:
         """Batches at the workers."""
         return len(self._flights)
 
+    @property
+    def workers(self) -> int:
+        """Workers that live and do not hang."""
+        return len(self._flights.alive())
+
     def next_at(self) -> float | None:
         """When `sendings` may answer without further news."""
         times = [t for t in (self._batcher.due_at(), self._retries.next_at()) if t is not None]

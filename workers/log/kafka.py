@@ -116,6 +116,7 @@ class KafkaLog:
             lost=lost,
             undecodable=stepped_over,
             positions=self._positions.news(set(owned.values()) - gained),
+            behind=self._positions.behind(),
         )
 
     def seek(self, partition: Partition, offset: int) -> None:

@@ -35,6 +35,12 @@ class Positions:
         self._told |= moved
         return moved
 
+    def behind(self) -> int | None:
+        """Records written and not read, of the partitions whose end a fetch has told; None: none
+        has. The end of a paused one is as old as its last fetch."""
+        states = [s for s in self._subscription.assignment.values() if s.highwater and s.position]
+        return sum(max(0, s.highwater - s.position.offset) for s in states) if states else None
+
     def _position(self, partition: Partition) -> int | None:
         with self._members.settled(partition) as tp:
             if tp and not (state := self._subscription.assignment[tp]).paused and state.position:

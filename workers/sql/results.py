@@ -90,7 +90,11 @@ def _record(connection: Connection, *, work: _Work, isolating: bool) -> Recorded
     endings = [*ours.endings, *more]
     insert_endings(connection, endings, work.shared.created_at)
     settled += [(ending.partition, ending.offset) for ending in endings]
-    return Recorded(settled=tuple(dict.fromkeys(settled)), fenced=tuple(work.of(stale).records()))
+    return Recorded(
+        settled=tuple(dict.fromkeys(settled)),
+        fenced=tuple(work.of(stale).records()),
+        ended=tuple(one.state for one in endings),
+    )
 
 
 def _keep(
