@@ -50,6 +50,8 @@ class Heart:
         self._lock = threading.Lock()  # an older state must not be announced after a newer one
         self._changing = threading.Lock()  # never held for long: two threads tell what they do
         self._since: float | None = None
+        self.done = 0
+        """Batches that are reported."""
         self._reachable = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="textmill-heart", daemon=True)
@@ -80,6 +82,13 @@ class Heart:
             writing = list(self._state.writing)
             writing.remove(batch_id)  # once: the same batch may have come twice
             self._state = msgspec.structs.replace(self._state, writing=tuple(writing))
+            self.done += 1
+
+    @property
+    def state(self) -> WorkerState:
+        """What the next beat will say."""
+        versions, costs = self._loaded()
+        return msgspec.structs.replace(self._state, versions=versions, costs=costs)
 
     def stop(self) -> None:
         """Stop beating and withdraw the worker."""
@@ -97,10 +106,8 @@ class Heart:
     def _announce(self) -> None:
         self._pulse(self._since)
         with self._lock:
-            versions, costs = self._loaded()
-            state = msgspec.structs.replace(self._state, versions=versions, costs=costs)
             try:
-                self._bus.announce(state)
+                self._bus.announce(self.state)
             except UnavailableError as error:
                 if self._reachable:
                     _log.warning("%s Going on, and trying again.", error)

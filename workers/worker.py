@@ -77,8 +77,8 @@ class Worker:
         state = WorkerState(
             worker_id=worker_id, queue=queue, device=device, pid=os.getpid(), serves=share
         )
-        self._heart = Heart(bus, state, models.loaded, heartbeat_s, pulse)
-        self._persister = Persister(worker_id, results, bus, self._heart.reported)
+        self.heart = Heart(bus, state, models.loaded, heartbeat_s, pulse)
+        self._persister = Persister(worker_id, results, bus, self.heart.reported)
 
     def load(self) -> None:
         """Load and warm the routed versions.
@@ -92,7 +92,7 @@ class Worker:
     def start(self) -> None:
         """Announce the worker; batches may come from now on."""
         self._persister.start()
-        self._heart.start()
+        self.heart.start()
         self._late.start()
 
     def run_batch(self, message: bytes) -> None:
@@ -104,9 +104,9 @@ class Worker:
         except (msgspec.DecodeError, UnicodeDecodeError):
             _log.error("Refused a message of %d bytes that is no batch.", len(message))
             return
-        self._heart.begin(batch.batch_id)
+        self.heart.begin(batch.batch_id)
         work = self._work(batch)
-        self._heart.computed(batch.batch_id)
+        self.heart.computed(batch.batch_id)
         self._persister.put(work)
 
     def drain(self) -> None:
@@ -118,7 +118,7 @@ class Worker:
         self._draining = True
         self._late.stop()
         self._persister.finish()
-        self._heart.stop()
+        self.heart.stop()
 
     def _work(self, batch: Batch) -> Work:
         try:

@@ -27,6 +27,7 @@ from workers import starters
 from workers.assembly import Store, process_name
 from workers.handover.naming import queue_of
 from workers.handover.redis_bus import RedisBus
+from workers.handover.remote import RemoteControl, name_of
 from workers.handover.station import Station
 from workers.heart import no_pulse
 from workers.loaded_models import LoadedModels, NothingLoadedError
@@ -132,10 +133,14 @@ class WorkerProcess:
             starters.enroll(store.registry)
             registry = CollectorRegistry()
             worker = self._worker(store, bus, WorkerMetrics(registry))
+            heart, name = worker.heart, name_of(self._post.device)
+            remote = RemoteControl(self._redis_url(), name, lambda: heart.state, lambda: heart.done)
             with Exposition(registry, self._metrics_port(), f"worker {self._post.device}"):
                 worker.load()
                 self._station = Station(self._redis_url(), worker)
+                remote.start()
                 self._station.run(lambda: _log.info("%s takes batches", worker.worker_id))
+            remote.stop()
         bus.close()
 
     def _metrics_port(self) -> int:

@@ -23,7 +23,7 @@ CONTENT_TYPE = "application/x-textmill-msgpack"
 QUEUE_TTL_S = 120.0
 """Longer than a staged batch waits for the running one."""
 
-_REDIS_OPTIONS = {
+REDIS_OPTIONS = {
     "socket_connect_timeout": 1.0,
     "socket_timeout": 2.0,  # a dead Redis is noticed within this
     "socket_keepalive": True,
@@ -111,5 +111,5 @@ def _configuration(broker_url: str) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": 1.0,
-        "broker_transport_options": _REDIS_OPTIONS if redis else {},
+        "broker_transport_options": REDIS_OPTIONS if redis else {},
     }
