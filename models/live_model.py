@@ -76,6 +76,9 @@ class LiveModel:
         """The `keras.Model` that `models.catalog` built."""
         self.answerer: Answerer = _ANSWERERS[type(head)](manifest, tokenizer, network)
         """What is particular to the kind of head."""
+        self.tolerance = TOLERANCE
+        """How far its answers may lie from its samples'."""
+        self._tokenizer = tokenizer
         self._width = network.input_shape[2:]
         self.timings: Sequence[tuple[int, int, float]] = ()
         """What arrays took: `(rows, length, seconds)`, all three stages. Empty before `time`."""
@@ -109,6 +112,12 @@ class LiveModel:
         alone = copy(self)
         alone.manifest, alone.answerer = only(self.manifest, task), self.answerer.parts[task]
         return alone
+
+    def computing_in(self, precision: str) -> "LiveModel":
+        """Return the same version with a network that computes in `precision`."""
+        architecture = catalog.read(self.manifest.architecture)
+        network = catalog.computing_in(precision, self.network, architecture)
+        return LiveModel(self.manifest, self._tokenizer, network)
 
     @property
     def weight_bytes(self) -> int:
@@ -195,10 +204,17 @@ class LiveModel:
 
     def warm_up(self, shapes: Iterable[tuple[int, int]]) -> None:
         """Run every (length, rows) once on the manifest's warm-up texts, so that none is slow."""
-        texts = self.manifest.warm_up or ("textmill",)
         for length, rows in shapes:
-            parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
-            self.predict(self.features([_cut(one, length) for one in parsed], length, rows))
+            self.predict(self._warm(length, rows))
+
+    def warm_array(self, length: int, rows: int) -> Ids:
+        """Return the padded array of such a shape that `warm_up` runs."""
+        return self._warm(length, rows).ids
+
+    def _warm(self, length: int, rows: int) -> Features:
+        texts = self.manifest.warm_up or ("textmill",)
+        parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
+        return self.features([_cut(one, length) for one in parsed], length, rows)
 
     def time(self, shapes: Iterable[tuple[int, int]], within_s: float) -> None:
         """Fill `timings` from runs over (length, rows), the cheapest first, which `warm_up` knows;
@@ -219,7 +235,7 @@ class LiveModel:
         samples = self.manifest.samples
         answers = self.ask([sample.question for sample in samples])
         for sample, answer in zip(samples, answers, strict=True):
-            if not self.answerer.agree(sample.prediction, answer):
+            if not self.answerer.agree(sample.prediction, answer, self.tolerance):
                 raise ArtifactError(
                     f"{self.manifest.name} does not give its own sample answer for "
                     f"{sample.text[:40]!r}"

@@ -4,10 +4,10 @@ A version is an immutable directory. Its identity is the `digest`: sha256 of the
 lists the digests of all files. The version *number* is given by the registry, not by the files.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from schemas.prediction import Prediction
 from schemas.question import Question
@@ -42,6 +42,20 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "unknown"
 
 
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Faster ways to run a version; each is used only where a worker measures that it is faster."""
+
+    jit: bool = False
+    """Let XLA compile the network."""
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    """What the network computes in; its weights stay as they are."""
+    tolerance: Annotated[float, Meta(ge=0, le=0.1)] = 1e-4
+    """How far a probability may move by it. More than the default changes answers."""
+
+
+AS_USUAL = RunConfig()
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`manifest.json` of a version directory."""
 
@@ -68,6 +82,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     warm_up: tuple[str, ...] = ()
     created_at: str = ""
     """RFC 3339, UTC."""
+    run: RunConfig | UnsetType = UNSET
+    """How it is run where that is faster; absent: as usual."""
     files: dict[str, str]
     """File name to sha256, hexadecimal, for every file but the manifest."""
 

@@ -10,7 +10,8 @@ import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from models.live_model import LiveModel  # noqa: E402  # after TensorFlow has had its say
+from models import faster  # noqa: E402  # after TensorFlow has had its say
+from models.live_model import LiveModel  # noqa: E402
 from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
 from schemas.errors import ArtifactError  # noqa: E402
 from workers import starters  # noqa: E402
@@ -59,5 +60,7 @@ def _load(version: ModelVersion) -> LiveModel:
     model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
     model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
     model.check_samples()
+    if model.manifest.run:
+        model = faster.chosen(model, model.manifest.run)
     model.time(TIMED, TIMED_S)
     return model

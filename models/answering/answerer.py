@@ -57,5 +57,5 @@ class Answerer(Protocol):
     def decode(self, outputs: Sequence[Any], parsed: Sequence[Any]) -> list[Prediction]:
         """Return the answer of each row; every output has as many rows as there are texts."""
 
-    def agree(self, one: Prediction, other: Prediction) -> bool:
-        """Whether two answers to the same text are the same within `TOLERANCE`."""
+    def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
+        """Whether two answers to the same text are the same within `tolerance`."""

@@ -71,19 +71,19 @@ class ClassAnswerer:
             for one, names, values in zip(parsed, labels, scores, strict=True)
         ]
 
-    def agree(self, one: Prediction, other: Prediction) -> bool:
+    def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut and probabilities are the same."""
-        return agree(one, other)
+        return agree(one, other, tolerance)
 
 
-def agree(one: Prediction, other: Prediction) -> bool:
-    """Whether two answers to the same text are the same within `TOLERANCE`."""
+def agree(one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
+    """Whether two answers to the same text are the same within `tolerance`."""
     if (one.tokens, one.truncated) != (other.tokens, other.truncated):
         return False
     labels = one.scores.keys() | other.scores.keys()
     floor = min((*one.scores.values(), *other.scores.values()), default=0.0)
     return all(
-        abs(one.scores.get(label, floor) - other.scores.get(label, floor)) <= TOLERANCE
+        abs(one.scores.get(label, floor) - other.scores.get(label, floor)) <= tolerance
         for label in labels
     )
 

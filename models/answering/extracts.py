@@ -71,10 +71,10 @@ class ExtractAnswerer:
         """Return the summary of each document."""
         return [self._answer(one, row) for one, row in zip(parsed, outputs[0], strict=True)]
 
-    def agree(self, one: Prediction, other: Prediction) -> bool:
+    def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length and summary are the same, and the scores nearly so."""
         same = (one.tokens, one.summary) == (other.tokens, other.summary)
-        return same and abs((one.score or 0) - (other.score or 0)) <= TOLERANCE
+        return same and abs((one.score or 0) - (other.score or 0)) <= tolerance
 
     def _read(self, text: str) -> Read:
         longest = min(self._head.longest_sentence, self._limit)

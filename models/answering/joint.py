@@ -13,7 +13,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from models import catalog
-from models.answering.answerer import Answerer, Parsed
+from models.answering.answerer import TOLERANCE, Answerer, Parsed
 from models.answering.classes import ClassAnswerer
 from models.answering.spans import SpanAnswerer
 from models.answering.tracing import traced
@@ -90,13 +90,13 @@ class JointAnswerer:
                 answers.update(zip(rows, found, strict=True))
         return [answers[row] for row in range(len(parsed))]
 
-    def agree(self, one: Prediction, other: Prediction) -> bool:
-        """Whether two answers to the same question are the same within `TOLERANCE`."""
+    def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
+        """Whether two answers to the same question are the same within `tolerance`."""
         spans = one.spans is not None
         if spans != (other.spans is not None):
             return False
         like = (part for part in self.parts.values() if isinstance(part, SpanAnswerer) == spans)
-        return next(like).agree(one, other)
+        return next(like).agree(one, other, tolerance)
 
 
 def only(manifest: Manifest, task: Task) -> Manifest:

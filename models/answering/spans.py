@@ -82,10 +82,10 @@ class SpanAnswerer:
             for one, *row in rows
         ]
 
-    def agree(self, one: Prediction, other: Prediction) -> bool:
+    def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut, stretches and labels are the same, and the scores nearly so."""
         return _outline(one) == _outline(other) and all(
-            abs((mine.score or 0) - (theirs.score or 0)) <= TOLERANCE
+            abs((mine.score or 0) - (theirs.score or 0)) <= tolerance
             for mine, theirs in zip(one.spans or (), other.spans or (), strict=True)
         )
 

@@ -75,11 +75,11 @@ class SummaryAnswerer:
             for one, numbers, score in rows
         ]
 
-    def agree(self, one: Prediction, other: Prediction) -> bool:
+    def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut and summary are the same, and the score nearly so."""
         outlines = [(each.tokens, each.truncated, each.summary) for each in (one, other)]
         return outlines[0] == outlines[1] and (
-            abs((one.score or 0) - (other.score or 0)) <= TOLERANCE
+            abs((one.score or 0) - (other.score or 0)) <= tolerance
         )
 
     def _readable(self, text: str, words: Sequence[Word]) -> Readable:

@@ -20,7 +20,7 @@ from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
 from models.text.cleaning import ParsingConfig
 from schemas.errors import SettingsError
-from schemas.model_version import TrainingData
+from schemas.model_version import AS_USUAL, RunConfig, TrainingData
 from schemas.task import Task
 
 
@@ -144,6 +144,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
     transfer: TransferConfig = TransferConfig()
+    run: RunConfig = AS_USUAL
+    """How workers may run the version where that is faster."""
     tasks: tuple[TaskConfig, ...] = ()
     """What is trained jointly; empty: one task, whose files the command names."""
     storage: Literal["float32", "float16"] = "float16"

@@ -39,7 +39,7 @@ from models.training.observer import Observer
 from models.training.pace import pace_of
 from models.training.request import Request
 from schemas.errors import UnavailableError
-from schemas.model_version import Manifest, Sample
+from schemas.model_version import AS_USUAL, Manifest, Sample
 
 __all__ = ["Learnt", "Request", "learn", "learn_course", "sources", "train"]
 
@@ -195,6 +195,7 @@ def _manifest(request: Request, architecture: catalog.Architecture, course: Cour
         max_length=request.config.encoder.length,
         architecture=architecture.as_manifest(),
         data=data,
+        run=msgspec.UNSET if request.config.run == AS_USUAL else request.config.run,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files={},
     )
