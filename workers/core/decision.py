@@ -124,13 +124,14 @@ class Decision:
             self._take_dated(allowance, first.key.rank, [first], most=1)
         else:
             allowance.take(first)
-        ranks = (first.key.rank,) if late else (Class.INTERACTIVE, Class.BULK)
-        for rank in ranks:
-            if rank is Class.BULK and first.key.rank is Class.INTERACTIVE:
+        company = self._company(first.key.version_id)
+        for rank in (first.key.rank,) if late else (Class.INTERACTIVE, Class.BULK):
+            lines = [line for line in company if line.key.rank is rank]
+            if lines and rank is Class.BULK and first.key.rank is Class.INTERACTIVE:
                 allowance.until(self._limits.mixed_batch_s)
-            company = self._company(first.key.version_id, rank)
-            self._take_dated(allowance, rank, [line for line in company if line.key.dated])
-            for line in company:
+            if dated := [line for line in lines if line.key.dated]:
+                self._take_dated(allowance, rank, dated)
+            for line in lines:
                 if not line.key.dated:
                     allowance.take(line)
         return Formed(
@@ -180,10 +181,10 @@ class Decision:
         rows = allowance.rows_of(line.key.padded, len(line))
         return rows, price.cost.seconds(rows, line.key.padded) if price.cost else 0.0
 
-    def _company(self, version_id: int, rank: Class) -> list[Line]:
-        """The lines of a version and class in which somebody waits, the first due first."""
-        lines = [one for one in self._lines if one.key[0] == version_id and one.key.rank is rank]
-        return sorted((line for line in lines if line), key=lambda line: line.due_at)
+    def _company(self, version_id: int) -> list[Line]:
+        """The lines of a version in which somebody waits, the first due first."""
+        lines = [line for line in self._lines if line and line.key.version_id == version_id]
+        return lines if len(lines) <= 1 else sorted(lines, key=lambda line: line.due_at)
 
     def _take_dated(
         self, allowance: Allowance, rank: Class, lines: Sequence[Line], most: float = NEVER

@@ -2,7 +2,7 @@
 
 arrival     as they come, a fixed number, padded to the longest (celery-batches, most loops)
 budget      as they come, until rows x longest would pass a budget of tokens
-oldest      Textmill's batcher, but whoever is due first goes first, whatever it costs
+oldest      Textmill's batcher without any notion of cost: whoever is due first goes first
 textmill    the batcher that serves, with the costs that it learns as it goes
 
 The last two cut by true length on the device, as the worker does.
@@ -61,13 +61,24 @@ class Textmill:
         self._batcher = Batcher(setting.limits)
         self.add = self._batcher.add
         self.due_at = self._batcher.due_at
-        self.next_batch = self._batcher.next_batch
         self.expired = self._batcher.expired
+
+    def next_batch(self, now: float, place: Place) -> Formed | None:
+        """See `Policy`."""
+        return self._batcher.next_batch(now, place)
 
     def shapes(self, deliveries: Sequence[Delivery]) -> Shapes:
         """See `Policy`."""
         cut = plan([self._tokens(one) for one in deliveries])
         return [(shape.rows, shape.length) for shape in cut]
+
+
+class Oldest(Textmill):
+    """The same batcher without any notion of cost: the oldest head goes first."""
+
+    def next_batch(self, now: float, place: Place) -> Formed | None:
+        """See `Policy`."""
+        return super().next_batch(now, Place(idle=place.idle, flush=place.flush))
 
 
 class InOrder:
@@ -114,16 +125,9 @@ class InOrder:
         return rows
 
 
-def _oldest(setting: Setting) -> Textmill:
-    limits = Limits(
-        max_batch=setting.limits.max_batch, token_budget=setting.limits.token_budget, by_cost=False
-    )
-    return Textmill(setting._replace(limits=limits))
-
-
 POLICIES: Mapping[str, Callable[[Setting], Policy]] = {
     "arrival": lambda setting: InOrder(setting, lambda rows, _: rows <= FIXED),
     "budget": lambda setting: InOrder(setting, lambda rows, most: rows * most <= DEVICE_BUDGET),
-    "oldest": _oldest,
+    "oldest": Oldest,
     "textmill": Textmill,
 }
