@@ -1,6 +1,8 @@
 """Batches by cost: budgets, deadlines, company, turns. Each test is a situation without a clock."""
 
 import time
+from collections.abc import Iterable
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit import examples
 from tests.unit.examples import delivery
+from workers.core.allowance import CALLS
 from workers.core.batcher import BUCKETS, Batcher
 from workers.core.choice import BULK_PATIENCE_S, BULK_TURN
 from workers.core.cost import Cost
@@ -129,7 +132,7 @@ def test_bulk_batches_are_short_while_interactive_work_comes_and_long_else() -> 
     made.add(delivery(999, due_at=0.0))
     with_it, after_it = (made.next_batch(0.1, place()) for _ in range(2))
     much_later = made.next_batch(60.0, place())
-    assert alone and with_it and after_it and much_later
+    assert None not in (alone, with_it, after_it, much_later)
     assert with_it.deliveries[0].item.offset == 999
     assert [round(each.seconds, 2) for each in (alone, with_it, after_it)] == [0.05, 0.02, 0.02]
     assert much_later.seconds == pytest.approx(0.05, abs=0.001)
@@ -248,47 +251,58 @@ arrivals = st.tuples(
 def test_nothing_is_lost_or_doubled_and_no_batch_is_beyond_its_budget(
     rounds, prices, tokens, ahead_s
 ) -> None:
-    limits = Limits(max_batch=5, max_batch_s=0.1, mixed_batch_s=0.03)
-    made, cost = Batcher(limits), Cost(*prices)
-    waiting: set[int] = set()
-    now = 0.0
+    mill = _Mill(Cost(*prices), tokens)
+    for number, arrived in enumerate(rounds):
+        for padded, is_bulk, version, patience in arrived:
+            mill.arrive(padded, is_bulk, version, patience)
+        mill.leave(mill.batcher.expired(mill.now))
+        mill.release(idle=number % 3 == 0, ahead_s=ahead_s, soonest_s=ahead_s)
+        assert len(mill.batcher) == len(mill.waiting)
+        mill.now += 0.05
+    while mill.release(idle=True):
+        pass
+    assert not mill.waiting
 
-    def leave(deliveries) -> None:
+
+class _Mill:
+    """A batcher, and what ought to wait in it."""
+
+    def __init__(self, cost: Cost, tokens: int) -> None:
+        self.limits = Limits(max_batch=5, max_batch_s=0.1, mixed_batch_s=0.03)
+        self.batcher, self.cost, self.tokens = Batcher(self.limits), cost, tokens
+        self.waiting: set[int] = set()
+        self.now, self.numbers = 0.0, count()
+
+    def arrive(self, padded: int, is_bulk: bool, version: int, patience: float | None) -> None:
+        arrived = delivery(
+            next(self.numbers),
+            padded=padded,
+            is_bulk=is_bulk,
+            of=examples.version(version),
+            due_at=self.now + (1.0 if is_bulk else 0.005),
+            **({} if patience is None else {"deadline": self.now + patience}),
+        )
+        self.waiting.add(arrived.item.offset)
+        self.batcher.add(arrived)
+
+    def leave(self, deliveries: Iterable[Delivery]) -> None:
         for each in deliveries:
-            waiting.remove(each.item.offset)  # fails where one is released twice
+            self.waiting.remove(each.item.offset)  # fails where one is released twice
 
-    def is_within(formed: Formed) -> None:
-        most = max(limits.max_batch_s, 4 * cost.call_s)
+    def release(self, *, idle: bool, **busy: float) -> bool:
+        at = place(idle, self.cost, self.tokens, **busy)
+        formed = self.batcher.next_batch(self.now, at)
+        if formed is None:
+            return False
+        self.is_within(formed)
+        self.leave(formed.deliveries)
+        return True
+
+    def is_within(self, formed: Formed) -> None:
+        most = max(self.limits.max_batch_s, CALLS * self.cost.call_s)
         assert len({each.version.version_id for each in formed.deliveries}) == 1
         assert formed.tokens == sum(each.padded for each in formed.deliveries)
         if len(formed.deliveries) > 1:
-            assert len(formed.deliveries) <= limits.max_batch
-            assert formed.tokens <= tokens
-            assert cost.batch_s(formed.tokens, formed.pairs) <= most * 1.000001
-
-    for number, arrived in enumerate(rounds):
-        now += 0.05
-        for padded, is_bulk, version, patience in arrived:
-            offset = 1000 * number + len(waiting) + 1
-            offset = max(waiting | {offset - 1}) + 1
-            waiting.add(offset)
-            made.add(
-                delivery(
-                    offset,
-                    padded=padded,
-                    is_bulk=is_bulk,
-                    of=examples.version(version),
-                    due_at=now + (1.0 if is_bulk else 0.005),
-                    **({} if patience is None else {"deadline": now + patience}),
-                )
-            )
-        leave(made.expired(now))
-        busy = place(number % 3 == 0, cost, tokens, ahead_s=ahead_s, soonest_s=ahead_s)
-        if formed := made.next_batch(now, busy):
-            is_within(formed)
-            leave(formed.deliveries)
-        assert len(made) == len(waiting)
-    while formed := made.next_batch(now, place(True, cost, tokens)):
-        is_within(formed)
-        leave(formed.deliveries)
-    assert not waiting
+            assert len(formed.deliveries) <= self.limits.max_batch
+            assert formed.tokens <= self.tokens
+            assert self.cost.batch_s(formed.tokens, formed.pairs) <= most * 1.000001
