@@ -9,7 +9,11 @@ from schemas.groups import EVERYTHING, Share, parse, share_of
 from tests.unit.examples import delivery, version, worker
 from tests.unit.test_scheduler import PATIENCE_S, Story
 from tests.unit.worker_fakes import FakeRegistry, HashModel
+from workers.core.batcher import Batcher
+from workers.core.cost import Cost
+from workers.core.costs import Price
 from workers.core.flights import CREDITS, Flight
+from workers.core.formed import Limits, Place
 from workers.loaded_models import LoadedModels
 from workers.report import LONELY_S, Report
 
@@ -104,6 +108,26 @@ def test_a_version_that_nobody_serves_waits_until_somebody_comes() -> None:
     story.look()
     assert [flight.worker_id for flight in story.send()] == ["b"]
     assert story.scheduler.unserved() == []
+
+
+def test_what_one_group_must_do_in_time_is_not_forgotten_over_another() -> None:
+    batcher = Batcher(Limits(interactive_wait_s=60.0))
+    price = Price(Cost(0.5, 0.0), 10_000)
+    heavy, rest = (
+        Place(idle=False, prices=lambda version_id: price, serves=share) for share in (HEAVY, REST)
+    )
+    batcher.add(delivery(0, of=HEAVY_ONE, deadline=10.0, due_at=60.0))
+    batcher.add(delivery(1, of=LIGHT_ONE, due_at=60.0))
+    assert batcher.next_batch(0.0, heavy) is None
+    due_at = batcher.due_at()
+    assert due_at is not None
+    assert due_at < 9.6, "half a second of computing before the deadline"
+    assert batcher.next_batch(0.0, rest) is None
+    assert batcher.due_at() == due_at
+    assert batcher.next_batch(due_at + 0.001, rest) is None
+    formed = batcher.next_batch(due_at + 0.001, heavy)
+    assert formed is not None
+    assert [each.version for each in formed.deliveries] == [HEAVY_ONE]
 
 
 def test_a_suspect_batch_is_tried_by_a_worker_of_its_group() -> None:
