@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from models import artifact
+from models import artifact, catalog
 from models.training.starters import STARTER_DIRECTORY, Starter, chosen, train_one
 from schemas.errors import DataError
 
@@ -68,7 +68,7 @@ def measure(starter: Starter, data: Path, scratch: Path, seeds: Sequence[int]) -
         for one in (*_ancestors(starter), starter):
             train_one(one, data, folder, seed)
         made = artifact.read_manifest(folder / starter.name)
-        if made.architecture != shipped.architecture:
+        if catalog.read(made.architecture) != catalog.read(shipped.architecture):
             raise DataError(f"{folder / starter.name} is of another recipe: remove it")
         rows.append(made.metrics)
     return Seeds(tuple(seeds), artifact.digest(shipped), spreads(rows))

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models import artifact
+from models import artifact, catalog
 from models.training import config, seeds
 from models.training.starters import STARTER_DIRECTORY, STARTERS, Starter, chosen
 from schemas.errors import DataError, SettingsError
@@ -54,7 +54,8 @@ def test_a_summary_keeps_what_it_knows_of_other_starters(tmp_path: Path) -> None
 
 
 def test_a_training_by_another_recipe_is_refused(tmp_path: Path) -> None:
-    _trained(tmp_path, 2, architecture={})
+    shipped = artifact.read_manifest(STARTER_DIRECTORY / NAME).architecture
+    _trained(tmp_path, 2, architecture={**shipped, "vocabulary": 7})
     with pytest.raises(DataError, match="another recipe"):
         seeds.measure(chosen(NAME)[0], tmp_path, tmp_path, (1, 2))
 
@@ -74,3 +75,12 @@ def test_a_seed_given_outweighs_the_recipes() -> None:
     recipe = config.load(None)
     assert config.seeded(recipe, None) == recipe
     assert config.seeded(recipe, 7).fit == msgspec.structs.replace(recipe.fit, seed=7)
+
+
+def test_an_architecture_may_be_written_shorter(tmp_path: Path) -> None:
+    shipped = artifact.read_manifest(STARTER_DIRECTORY / NAME).architecture
+    whole = catalog.read(shipped).as_manifest()
+    encoder = {k: v for k, v in whole["encoder"].items() if k != "features"}  # type: ignore[attr-defined]
+    for seed, one in ((2, whole), (3, {**whole, "encoder": encoder})):
+        _trained(tmp_path, seed, architecture=one)
+    assert seeds.measure(chosen(NAME)[0], tmp_path, tmp_path, (1, 2, 3)).seeds == (1, 2, 3)
