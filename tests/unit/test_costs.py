@@ -178,3 +178,7 @@ def test_an_older_worker_announces_no_costs() -> None:
     del fields["costs"]
     decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(fields), type=WorkerState)
     assert decoded.costs == ()
+
+
+def test_the_budget_of_a_text_beyond_it_is_that_text() -> None:
+    assert Price(Cost(1.0, 1.0), BUDGET).budget(512, 0.5) == 512

@@ -24,8 +24,9 @@ def profile(
 ) -> None:
     """Show what batches of a version cost on each kind of device, as dispatchers have learnt it.
 
-    T = call + texts x length x token + texts x length² x pair. `budget` is how many padded tokens
-    a batch may have there, by the settings and by what it costs.
+    T = call + texts x length x token + texts x length² x pair. `batches` says what it was learnt
+    from, 0 the warm-up alone; `budget` how many padded tokens a batch of texts of 32 may have,
+    by the settings and by what it costs; the last column what 32 such texts take.
 
     Example: textmill models profile sentiment-en@1
     """
@@ -79,15 +80,13 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table()
-    for column in ("version", "device", "call ms", "token µs", "pair ns", "learnt from"):
+    for column in ("version", "device", "batches", "call ms", "token µs", "pair ns", "budget"):
         table.add_column(column)
-    table.add_column("budget, tokens", justify="right")
-    for rows_, length in SHAPES:
-        table.add_column(f"{rows_}x{length} ms", justify="right")
+    table.add_column("32x32 ms", justify="right")
     for row in rows:
-        batches = f"{row['batches']} batches" if row["batches"] else "its warm-up"
-        prices = (f"{row[key]:.3f}" for key in ("call_ms", "token_us", "pair_ns"))
-        predicted = (f"{value:.1f}" for value in row["predicted_ms"].values())
         version = f"{row['model']}@{row['version']}"
-        table.add_row(version, row["device"], *prices, batches, str(row["budget"][32]), *predicted)
+        prices = (f"{row[key]:.3g}" for key in ("call_ms", "token_us", "pair_ns"))
+        predicted = f"{row['predicted_ms']['32x32']:.1f}"
+        seen, budget = str(row["batches"]), str(row["budget"][32])
+        table.add_row(version, row["device"], seen, *prices, budget, predicted)
     Console().print(table)

@@ -34,14 +34,15 @@ class Price(NamedTuple):
     """Padded tokens of a batch at most, by settings and memory."""
 
     def budget(self, length: int, seconds: float) -> int:
-        """Padded tokens of a batch of texts of this length that take `seconds` at most."""
+        """Padded tokens of a batch of texts of this length that take `seconds` at most; one text is
+        always allowed."""
         if self.cost is None:
             return self.tokens
         text_s = self.cost.text_s(length)
         left_s = seconds - self.cost.call_s
         if text_s <= 0 or left_s >= text_s * self.tokens / length:
             return self.tokens
-        return max(int(left_s / text_s), 0) * length
+        return max(int(left_s / text_s), 1) * length
 
 
 Prices = Callable[[int], Price]
