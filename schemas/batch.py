@@ -89,6 +89,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     running: str | None = None
     """The batch that is computed now; None when none is."""
+    following: str | None = None
+    """The batch behind it, which is parsed meanwhile; None when there is none."""
     writing: tuple[str, ...] = ()
     """Batches that are computed and not yet reported."""
     versions: tuple[int, ...] = ()

@@ -1,9 +1,10 @@
 """A worker's heartbeat: tells the dispatchers that it lives, what it runs and what it can.
 
-The batch in hand is announced before it is touched: should it kill the process, the dispatchers
-know which one it was. From then until it is reported each beat names it, as running or as being
-written: a slow database must not look like an idle worker. The *pulse* is the same news for the
-supervisor on this machine; it shows a worker that beats but runs one batch for too long.
+A batch is announced before it is touched: should it kill the process, the dispatchers know that it
+was this one, or the one behind it that was parsed meanwhile. From then until it is reported each
+beat names it, as in hand or as being written: a slow database must not look like an idle worker.
+The *pulse* is the same news for the supervisor on this machine; it shows a worker that beats but
+runs one batch for too long.
 """
 
 import logging
@@ -50,6 +51,7 @@ class Heart:
         self._lock = threading.Lock()  # an older state must not be announced after a newer one
         self._changing = threading.Lock()  # never held for long: two threads tell what they do
         self._since: float | None = None
+        self._hands: list[str] = []
         self.done = 0
         """Batches that are reported."""
         self._reachable = True
@@ -62,19 +64,18 @@ class Heart:
         self._thread.start()
 
     def begin(self, batch_id: str) -> None:
-        """A batch is in hand from now on."""
+        """A batch is in hand from now on, behind what is in hand already."""
         with self._changing:
-            self._since = time.monotonic()
-            self._state = msgspec.structs.replace(self._state, running=batch_id)
+            self._hold([*self._hands, batch_id])
         if self._reachable:  # else the device would wait for a dead bus at each batch
             self._announce()
 
     def computed(self, batch_id: str) -> None:
-        """The batch in hand is out of hand and waits to be written; told with the next beat."""
+        """The first batch is out of hand and waits to be written; told with the next beat."""
         with self._changing:
-            self._since = None
+            self._hold(self._hands[1:])
             writing = (*self._state.writing, batch_id)
-            self._state = msgspec.structs.replace(self._state, running=None, writing=writing)
+            self._state = msgspec.structs.replace(self._state, writing=writing)
 
     def reported(self, batch_id: str) -> None:
         """Nothing more will be done about a computed batch; told with the next beat."""
@@ -83,6 +84,14 @@ class Heart:
             writing.remove(batch_id)  # once: the same batch may have come twice
             self._state = msgspec.structs.replace(self._state, writing=tuple(writing))
             self.done += 1
+
+    def _hold(self, hands: list[str]) -> None:
+        """Note what is in hand; the time of the first begins anew when it is another."""
+        if hands[:1] != self._hands[:1]:
+            self._since = time.monotonic() if hands else None
+        self._hands = hands
+        running, following = (*hands[:2], None, None)[:2]
+        self._state = msgspec.structs.replace(self._state, running=running, following=following)
 
     @property
     def state(self) -> WorkerState:

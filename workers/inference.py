@@ -5,6 +5,8 @@
     features   token ids -> padded array     one array a shape
     predict    padded array -> predictions   as many as texts went in, or the shape has failed
 
+`read` is the first stage, `solve` the others: a batch may be read while the device solves another.
+
 Promise: every item whose deadline has not passed is answered, quarantined, or left out because the
 memory did not suffice; one bad text never harms its neighbours; an answer is tied to its item by
 the item itself, never by a place in a list that somebody could shift. Where a stage fails, the
@@ -15,7 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from models.shapes import plan
 from schemas.batch import Batch, BatchItem
@@ -68,15 +70,40 @@ class ModelFailedError(TextmillError):
     """The model cannot answer even its own samples; the batch is not to blame."""
 
 
-def answer(
-    batch: Batch, model: TextModel, now: datetime, memory: Memory | None = None
-) -> tuple[list[Answer], list[Ending]]:
-    """Answer a batch.
+class Read(NamedTuple):
+    """A batch whose texts are parsed, ready for the device."""
+
+    batch: Batch
+    model: TextModel
+    timely: Sequence[BatchItem]
+    """The items whose deadline has not passed."""
+    parsed: Sequence[Tokens] | None
+    """One for each of them; None where parsing failed, which `solve` looks into."""
+
+
+def read(batch: Batch, model: TextModel, now: datetime) -> Read:
+    """Parse a batch's texts; from any thread, also while the model predicts. Never fails.
 
     Args:
         batch: the items.
         model: the version that the batch names.
         now: the time that deadlines are compared with.
+    """
+    timely = [item for item in batch.items if not _is_late(item, now)]
+    try:
+        parsed = model.parse(_questions(timely)) if timely else []
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # a panic in Rust, as of a tokenizer, is no `Exception`
+        parsed = None
+    return Read(batch, model, timely, parsed)
+
+
+def solve(given: Read, memory: Memory) -> tuple[list[Answer], list[Ending]]:
+    """Answer a batch that is parsed; one at a time for each model.
+
+    Args:
+        given: the batch.
         memory: how large an array may be; told when one was too large.
 
     Returns:
@@ -86,12 +113,10 @@ def answer(
     Raises:
         ModelFailedError: the model itself is broken.
     """
-    late = [item for item in batch.items if _is_late(item, now)]
-    timely = [item for item in batch.items if not _is_late(item, now)]
-    endings = [expired(item) for item in late]
-    questions = [Question(one.job.text, one.job.context, one.task) for one in timely]
+    timely = set(map(id, given.timely))
+    endings = [expired(item) for item in given.batch.items if id(item) not in timely]
     answers: list[Answer] = []
-    for item, outcome in zip(timely, _outcomes(questions, model, memory or Memory()), strict=True):
+    for item, outcome in zip(given.timely, _outcomes(given, memory), strict=True):
         if isinstance(outcome, Prediction):
             answers.append(Answer(item, outcome))
         elif not _is_exhaustion(outcome):
@@ -127,14 +152,11 @@ def isolate(
     return list(got)
 
 
-def _outcomes(
-    questions: Sequence[Question], model: TextModel, memory: Memory
-) -> list[Prediction | BaseException]:
-    """Parse all, then each shape: a prediction or the failure of each question, in order."""
-    if not questions:
-        return []
+def _outcomes(given: Read, memory: Memory) -> list[Prediction | BaseException]:
+    """Predict each shape: a prediction or the failure of each timely item, in order."""
+    model = given.model
     check = _Suspicion(model).check
-    outcomes: list[Any] = isolate(questions, model.parse, check)
+    outcomes: list[Any] = _parsed(given, check)
     readable = [i for i, parsed in enumerate(outcomes) if not isinstance(parsed, BaseException)]
     for shape in plan([len(outcomes[i].ids) for i in readable], memory.budget):
         indices = [readable[i] for i in shape.indices]
@@ -143,6 +165,17 @@ def _outcomes(
         for index, prediction in zip(indices, predictions, strict=True):
             outcomes[index] = prediction
     return outcomes
+
+
+def _parsed(given: Read, check: Callable[[BaseException], None]) -> list[Any]:
+    """What parsing gave; where it failed or gave too few, tried again by halves."""
+    if given.parsed is not None and len(given.parsed) == len(given.timely):
+        return list(given.parsed)
+    return isolate(_questions(given.timely), given.model.parse, check)
+
+
+def _questions(items: Sequence[BatchItem]) -> list[Question]:
+    return [Question(one.job.text, one.job.context, one.task) for one in items]
 
 
 def _predict(

@@ -1,11 +1,13 @@
 """A worker: batches in, rows and reports out, on whatever device its process was given.
 
-    run_batch     decode -> model of the pinned version -> answer       the reader's thread
-    Persister     one SQL transaction -> completion                     a second thread
-    Heart         "I live, I run this batch, I write that one"          a third
+    run_batch     decode -> model of the pinned version -> parse        the reader's thread
+    Computer      features -> predict                                   a second thread
+    Persister     one SQL transaction -> completion                     a third
+    Heart         "I live, I run this batch, I write that one"          a fourth
 
-So the next batch is computed while the last one is written. A worker keeps no promise beyond the
-process: what it loses, the dispatcher sends again. No text and no answer is ever logged.
+So the next batch is parsed while the device computes, and the last one is written meanwhile. A
+worker keeps no promise beyond the process: what it loses, the dispatcher sends again. No text and
+no answer is ever logged.
 """
 
 import logging
@@ -19,9 +21,10 @@ import msgspec
 from schemas.batch import Batch, WorkerState, decode_batch
 from schemas.errors import ArtifactError, UnavailableError
 from schemas.groups import EVERYTHING, Share
+from workers.computer import Computer, Step
 from workers.failure import kind
 from workers.heart import Heart, Pulse, no_pulse
-from workers.inference import ModelFailedError, answer
+from workers.inference import ModelFailedError, Read, read, solve
 from workers.late_loading import RETRY_S, LateLoading
 from workers.loaded_models import LoadedModels
 from workers.memory import Memory
@@ -79,6 +82,7 @@ class Worker:
         )
         self.heart = Heart(bus, state, models.loaded, heartbeat_s, pulse)
         self._persister = Persister(worker_id, results, bus, self.heart.reported)
+        self._computer = Computer(self._compute)
 
     def load(self) -> None:
         """Load and warm the routed versions.
@@ -92,11 +96,12 @@ class Worker:
     def start(self) -> None:
         """Announce the worker; batches may come from now on."""
         self._persister.start()
+        self._computer.start()
         self.heart.start()
         self._late.start()
 
     def run_batch(self, message: bytes) -> None:
-        """Answer one batch and hand it on to be written. Never raises."""
+        """Parse one batch and hand it to the device; waits while two are in hand. Never raises."""
         if self._draining or not message:
             return
         try:
@@ -104,28 +109,43 @@ class Worker:
         except (msgspec.DecodeError, UnicodeDecodeError):
             _log.error("Refused a message of %d bytes that is no batch.", len(message))
             return
+        self._computer.admit()
         self.heart.begin(batch.batch_id)
-        work = self._work(batch)
-        self.heart.computed(batch.batch_id)
-        self._persister.put(work)
+        self._computer.put(self._read(batch))
 
     def drain(self) -> None:
-        """Take no more batches. Call `finish` when the one in hand has returned."""
+        """Take no more batches. Call `finish` when `run_batch` has returned."""
         self._draining = True
 
     def finish(self) -> None:
-        """Write and report what is done, then withdraw."""
+        """Compute what is in hand, write and report it, then withdraw."""
         self._draining = True
         self._late.stop()
+        self._computer.finish()
         self._persister.finish()
         self.heart.stop()
 
-    def _work(self, batch: Batch) -> Work:
+    def _read(self, batch: Batch) -> Step:
+        started = time.perf_counter()
         try:
             model = self._models.get(batch.version_id, batch.digest)
-            started = time.perf_counter()
-            memory = self._memories.setdefault(batch.version_id, Memory())
-            answers, endings = answer(batch, model, datetime.now(UTC), memory)
+            found: Read | Exception = read(batch, model, datetime.now(UTC))
+        except Exception as error:  # told when it is the batch's turn
+            found = error
+        return Step(batch, found, time.perf_counter() - started)
+
+    def _compute(self, step: Step) -> None:
+        """Answer a batch that was read, and hand it on to be written."""
+        work = self._work(step)
+        self.heart.computed(step.batch.batch_id)
+        self._persister.put(work)
+
+    def _work(self, step: Step) -> Work:
+        batch = step.batch
+        started = time.perf_counter()
+        memory = self._memories.setdefault(batch.version_id, Memory())
+        try:
+            answers, endings = solve(step.taken(), memory)
         except UnavailableError as error:
             return Work(batch=batch, failure=("store_unavailable", str(error)))
         except (ArtifactError, ModelFailedError) as error:
@@ -134,12 +154,11 @@ class Worker:
             _log.error("Batch %s failed: %s.", batch.batch_id, kind(error))
             return Work(batch=batch, failure=("worker_error", type(error).__name__))
         self._broken = 0
-        compute_s = time.perf_counter() - started
         return Work(
             batch=batch,
             answers=answers,
             endings=endings,
-            compute_s=compute_s,
+            compute_s=step.seconds + time.perf_counter() - started,
             exhausted=memory.has_failed(),
         )
 

@@ -70,6 +70,15 @@ def test_how_a_batch_is_lost(running: str | None, silent: bool, loss: Loss) -> N
     assert losses(made, PATIENCE + 0.1) == [loss]
 
 
+def test_a_batch_that_was_parsed_while_its_worker_died_is_suspect_too() -> None:
+    made = flights()
+    state = msgspec.structs.replace(worker("w1", running="b0"), following="b1")
+    made.see([state], 0.0)
+    made.send(flight(sent_at=0.0))
+    made.see([], PATIENCE)
+    assert losses(made, PATIENCE + 0.1) == [Loss.WORKER_DIED_PARSING_IT]
+
+
 def test_a_lease_ends_when_the_worker_runs_something_else() -> None:
     made = flights()
     made.send(flight(sent_at=0.0))

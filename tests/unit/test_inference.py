@@ -12,8 +12,8 @@ from schemas import wire
 from schemas.question import Question
 from schemas.record import Terminal
 from schemas.task import Task
-from tests.unit.worker_fakes import HashModel, Parsed, batch, item, label_of
-from workers.inference import ModelFailedError, answer, isolate
+from tests.unit.worker_fakes import HashModel, Parsed, answer, batch, item, label_of
+from workers.inference import ModelFailedError, isolate
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

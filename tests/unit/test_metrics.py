@@ -15,9 +15,16 @@ from schemas.settings import load
 from tests.unit.examples import delivery, partition
 from tests.unit.fakes import MemoryStore
 from tests.unit.test_scheduler import PATIENCE_S, Story
-from tests.unit.worker_fakes import FakeRegistry, FakeResults, HashModel, batch, item, version
+from tests.unit.worker_fakes import (
+    FakeRegistry,
+    FakeResults,
+    HashModel,
+    answer,
+    batch,
+    item,
+    version,
+)
 from workers.core.endings import expired
-from workers.inference import answer
 from workers.loaded_models import LoadedModels
 from workers.metrics.dispatcher import DispatcherMetrics
 from workers.metrics.exposition import HOST, Exposition

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from schemas.batch import Completion, Failure
@@ -207,6 +208,38 @@ def test_the_staged_batch_of_a_dead_worker_is_sent_again_without_suspicion() -> 
     assert story.scheduler.counts["worker_gone"] == 1
     assert story.scheduler.counts["worker_died_running_it"] == 1
     assert [(f.isolated, *offsets([f])) for f in story.send()] == [(True, [0])]
+
+
+def test_what_was_parsed_behind_a_batch_that_killed_is_tried_alone() -> None:
+    story = Story("w1", max_batch=1)
+    story.claim()
+    story.arrive(*jobs(2))
+    running, behind = story.send()
+    state = worker("w1", running=running.batch_id)
+    story.workers["w1"] = msgspec.structs.replace(state, following=behind.batch_id)
+    story.die(running, "w2")
+    assert story.scheduler.counts["worker_died_parsing_it"] == 1
+    (first,) = story.send()
+    story.finish(first)
+    (second,) = story.send()
+    assert (first.isolated, second.isolated) == (True, True)
+
+
+def test_one_alone_is_not_blamed_for_what_another_dispatcher_had_running() -> None:
+    story = Story("w0")
+    story.claim()
+    story.arrive(*jobs(1))
+    (flight,) = story.send()
+    story.die(flight, "w1")
+    for number in range(1, 2 * STRIKES):
+        (alone,) = story.send()
+        state = worker(alone.worker_id, running="of another dispatcher")
+        story.workers[alone.worker_id] = msgspec.structs.replace(state, following=alone.batch_id)
+        story.die(alone, f"w{number + 1}")
+    assert story.scheduler.books.endings(10) == []
+    (again,) = story.send()
+    story.finish(again)
+    assert story.quiet
 
 
 def test_suspects_have_a_worker_to_themselves_while_others_go_on() -> None:

@@ -155,7 +155,7 @@ def test_the_next_batch_is_computed_while_one_is_written(world: World) -> None:
 def test_a_slow_store_holds_the_device_back(world: World) -> None:
     world.results.delay_s = 0.1
     started = time.monotonic()
-    for number in range(6):
+    for number in range(8):
         world.worker.run_batch(encode(batch(item(number, "a"))))
     assert time.monotonic() - started > 0.3
 

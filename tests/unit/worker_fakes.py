@@ -21,6 +21,8 @@ from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.record import Ending, Partition
 from schemas.task import Task
+from workers.inference import TextModel, read, solve
+from workers.memory import Memory
 from workers.ports import Answer, ModelVersion, Recorded
 
 PARTITION = Partition("a" * 32, 3, "textmill.jobs.sentiment")
@@ -49,6 +51,13 @@ def batch(
 def label_of(text: str, digest: str = "d1") -> str:
     """What the fake model must say of a text."""
     return blake2b((digest + text).encode(), digest_size=8).hexdigest()
+
+
+def answer(
+    given: Batch, model: TextModel, now: datetime, memory: Memory | None = None
+) -> tuple[list[Answer], list[Ending]]:
+    """Both steps in a row, as the worker's two threads take them."""
+    return solve(read(given, model, now), memory or Memory())
 
 
 class Parsed(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ class Loss(StrEnum):
 
     WORKER_GONE = "worker_gone"
     WORKER_DIED_RUNNING_IT = "worker_died_running_it"
+    WORKER_DIED_PARSING_IT = "worker_died_parsing_it"
     LEASE_OVER = "lease_over"
     WORKER_HANGS_IN_IT = "worker_hangs_in_it"
     HAND_OVER = "lost_in_hand_over"
@@ -68,6 +69,7 @@ class Flights:
         self._seen_at: dict[str, float] = {}
         self._busy_at: dict[str, float] = {}
         self._running: dict[str, str | None] = {}
+        self._following: dict[str, str | None] = {}
         self._alive: dict[str, WorkerState] = {}
         self._since: dict[str, float] = {}
         self._landed_at: dict[str, float] = {}
@@ -108,6 +110,7 @@ class Flights:
             if worker.running != self._running.get(worker.worker_id):
                 self._since[worker.worker_id] = now
             self._running[worker.worker_id] = worker.running
+            self._following[worker.worker_id] = worker.following
             if worker.running is not None or worker.writing:
                 self._busy_at[worker.worker_id] = now
 
@@ -191,8 +194,7 @@ class Flights:
 
     def _loss(self, flight: Flight, now: float) -> Loss | None:
         if now - self._seen_at.get(flight.worker_id, flight.sent_at) > self._patience_s:
-            died = self._running.get(flight.worker_id) == flight.batch_id
-            return Loss.WORKER_DIED_RUNNING_IT if died else Loss.WORKER_GONE
+            return self._death(flight)
         if self._running.get(flight.worker_id) == flight.batch_id:
             hangs = now - self._since[flight.worker_id] > self._lease_s
             return Loss.WORKER_HANGS_IN_IT if hangs else None
@@ -203,13 +205,21 @@ class Flights:
             return Loss.HAND_OVER
         return None
 
+    def _death(self, flight: Flight) -> Loss:
+        """What the batch may have to do with the end of its worker."""
+        if self._running.get(flight.worker_id) == flight.batch_id:
+            return Loss.WORKER_DIED_RUNNING_IT
+        parsed = self._following.get(flight.worker_id) == flight.batch_id
+        return Loss.WORKER_DIED_PARSING_IT if parsed else Loss.WORKER_GONE
+
     def _forget_gone(self, now: float, in_use: Collection[str]) -> None:
         for worker_id, seen in list(self._seen_at.items()):
             if now - seen > 10 * self._patience_s and worker_id not in in_use:
                 self._forget(worker_id)
 
     def _forget(self, worker_id: str) -> None:
-        for known in (self._seen_at, self._busy_at, self._running, self._since, self._hung):
+        for known in (self._seen_at, self._busy_at, self._running, self._following, self._since):
             known.pop(worker_id, None)
+        self._hung.pop(worker_id, None)
         self._landed_at.pop(worker_id, None)
         self._unable = {key: at for key, at in self._unable.items() if key[0] != worker_id}

@@ -29,7 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 BLAMING: Final = frozenset({Loss.WORKER_DIED_RUNNING_IT, Loss.WORKER_HANGS_IN_IT})
-"""Losses for which the batch itself may be to blame."""
+"""Losses for which the batch itself is to blame, if it was alone."""
+SUSPICIOUS: Final = BLAMING | {Loss.WORKER_DIED_PARSING_IT}
+"""Losses after which a batch is tried alone. One that was parsed behind another dispatcher's batch
+was not alone, so it is not blamed."""
 
 
 class Scheduler:
@@ -241,10 +244,10 @@ class Scheduler:
         own = self._open(flight)
         for delivery in own:
             self._retries.lost(delivery)
-        if loss not in BLAMING:
-            self._send_again(flight, own)
-        elif flight.isolated:
+        if flight.isolated and loss in BLAMING:
             self._blame(own)
+        elif flight.isolated or loss not in SUSPICIOUS:
+            self._send_again(flight, own)
         elif own:
             self._isolation.suspect(own)
 

@@ -239,8 +239,14 @@ class WorkerProcess(Process):
     def state(self) -> WorkerState:
         """The last heartbeat."""
         running = self.running
+        following = self._queue[0].batch_id if self._busy and self._queue else None
         return WorkerState(
-            worker_id=self.id, queue=self.id, device="cpu", pid=1, running=running, versions=()
+            worker_id=self.id,
+            queue=self.id,
+            device="cpu",
+            pid=1,
+            running=running,
+            following=following,
         )
 
     @property

@@ -1,0 +1,65 @@
+"""The device's own thread: it computes one batch while the reader parses the next.
+
+Two batches are in hand at most, so a process that dies takes no more with it. One that was read
+wrongly keeps its place: what went wrong is told in its turn, where all failures are looked after.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from schemas.batch import Batch
+from workers.inference import Read
+
+IN_HAND: Final = 2
+"""Batches that are parsed or computed at a time."""
+
+
+class Step(NamedTuple):
+    """A batch on its way from the reader to the device."""
+
+    batch: Batch
+    found: Read | Exception
+    """The batch with its texts parsed, or why it cannot be."""
+    seconds: float
+    """How long reading took."""
+
+    def taken(self) -> Read:
+        """The parsed batch; raises what reading raised."""
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+class Computer:
+    """Computes what was read, in order."""
+
+    def __init__(self, compute: Callable[[Step], None]) -> None:
+        """`compute` is called in the device's thread and must not raise."""
+        self._compute = compute
+        self._room = threading.Semaphore(IN_HAND)
+        self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="textmill-compute", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take steps."""
+        self._thread.start()
+
+    def admit(self) -> None:
+        """Wait until one of those in hand is out of hand; `put` is to follow."""
+        self._room.acquire()
+
+    def put(self, step: Step) -> None:
+        """Hand over what was read."""
+        self._queue.put(step)
+
+    def finish(self) -> None:
+        """Compute what was handed over, then end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (step := self._queue.get()) is not None:
+            self._compute(step)
+            self._room.release()
