@@ -19,9 +19,12 @@ BRING_VENV = if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 RESOLVE = echo uv hatchling | tr ' ' '\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	--no-annotate --no-header --group dev --group starters pyproject.toml -
 
+# What Textmill and its peers compute with must be the same; the rest may differ.
+PEERS_SHARE = kafka-python|keras|msgspec|numpy|psycopg|psycopg-binary|tensorflow|tokenizers
+
 .DEFAULT_GOAL := help
 .PHONY: help env demo test unit lint types contracts format services services-stop \
-	services-install bench starter-models scores lock clean
+	services-install bench bench-peers starter-models scores lock clean
 
 help: ## List these targets.
 	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -76,8 +79,17 @@ services-stop: ## End what `make services` started; the data stays.
 services-install: env ## Install the three servers' programs if they are missing.
 	@$(BIN)/python -m deploy.services install
 
-bench: env ## Measure throughput and memory beside the bare model and a plain loop.
+bench: env bench-peers ## Measure speed, latency, growth and scaling beside what else one could use.
 	@$(BIN)/python -m benchmarks
+
+bench-peers: .venv-peers/.installed ## Install what the benchmarks compare with into .venv-peers.
+
+.venv-peers/.installed: pyproject.toml constraints.txt | env
+	@echo "make bench-peers: installing into .venv-peers" >&2
+	@[ -x .venv-peers/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers
+	@grep -E '^($(PEERS_SHARE))==' constraints.txt > .venv-peers/pins
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --constraint .venv-peers/pins --group peers
+	@touch $@
 
 starter-models: env ## Train the models that Textmill ships, from the corpora in DATA=../shared/data.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
@@ -94,5 +106,5 @@ lock: env ## Resolve the newest versions that pyproject.toml allows and pin them
 
 clean: ## End the background servers, remove their data, the environment and all caches.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.services clear; fi
-	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
+	@rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

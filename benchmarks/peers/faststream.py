@@ -1,0 +1,43 @@
+"""FastStream: a batch subscriber on aiokafka, 256 records in order of arrival.
+
+https://faststream.ag2.ai: `@broker.subscriber(topic, batch=True)`. The handler computes in a thread
+so that the consumer keeps its heartbeat, inserts through an async connection, and returning
+acknowledges the batch.
+"""
+
+import asyncio
+
+import psycopg
+from faststream import AckPolicy, FastStream
+from faststream.kafka import KafkaBroker
+
+from benchmarks.peers import given as g
+from benchmarks.peers.model import load, predict_padded
+
+BATCH = 256
+
+
+async def main() -> None:
+    """Answer until ended."""
+    given = g.Given.read()
+    model = load(given.version)
+    connection = await psycopg.AsyncConnection.connect(g.postgres())
+    broker = KafkaBroker(g.settings().kafka.bootstrap_servers)
+
+    @broker.subscriber(
+        given.topic,
+        batch=True,
+        max_records=BATCH,
+        group_id=given.run,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.REJECT_ON_ERROR,
+    )
+    async def answer(jobs: list[g.Job]) -> None:
+        predictions = await asyncio.to_thread(predict_padded, model, [job.text for job in jobs])
+        await g.insert_async(connection, given.run, g.answers(jobs, predictions))
+
+    await FastStream(broker).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,72 @@
+"""The device's limit: tokenised beforehand, sorted over all texts, no input and no output.
+
+    python -m benchmarks.peers.raw_limit VERSION_DIRECTORY TEXTS.json
+
+The arrays are ready before the clock starts; what is timed is the network on them and the label of
+each row. Several sizes of array are tried and the fastest counts. A text beyond the longest input
+is cut to it and has no label here, since others read it in windows. Prints one line of JSON.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.peers.model import load
+from models.shapes import plan
+
+BUDGETS = (2048, 4096, 8192, 16_384)
+"""Padded tokens of an array that are tried."""
+
+
+def run(model: Any, parsed: list[Any], budget: int) -> dict[str, Any]:
+    """Time all texts in arrays of at most `budget` padded tokens."""
+    shapes = plan([len(one.ids) for one in parsed], budget)
+    arrays = [
+        tf.convert_to_tensor(
+            model.features([parsed[i] for i in shape.indices], shape.length, shape.rows).ids
+        )
+        for shape in shapes
+    ]
+    for array in arrays[:: max(1, len(arrays) // 40)]:
+        model.answerer.run(array)
+    began, used = time.perf_counter(), time.process_time()
+    best = [np.argmax(model.answerer.run(array)[0].numpy(), axis=1) for array in arrays]
+    seconds, cpu_s = time.perf_counter() - began, time.process_time() - used
+    labels = model.manifest.labels
+    real = sum(len(one.ids) for one in parsed)
+    return {
+        "texts_per_s": len(parsed) / seconds,
+        "cpu_s_per_1000": cpu_s / len(parsed) * 1000,
+        "budget": budget,
+        "padding_efficiency": real / sum(shape.length * shape.rows for shape in shapes),
+        "labels": {
+            number: labels[row]
+            for shape, rows in zip(shapes, best, strict=True)
+            for number, row in zip(shape.indices, rows, strict=True)
+            if parsed[number].tokens <= model.manifest.max_length
+        },
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    model = load(Path(sys.argv[1]))
+    texts = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=list[str])
+    parsed = [msgspec.structs.replace(one, windows=()) for one in model.parse_texts(texts)]
+    longest = model.manifest.max_length
+    parsed = [msgspec.structs.replace(one, ids=one.ids[:longest]) for one in parsed]
+    print(json.dumps(max((run(model, parsed, b) for b in BUDGETS), key=_speed)))
+
+
+def _speed(found: dict[str, Any]) -> float:
+    return float(found["texts_per_s"])
+
+
+if __name__ == "__main__":
+    main()
