@@ -26,8 +26,6 @@ from benchmarks.subject import new_run, publish, register, subject
 from schemas.task import Task
 
 SMALLEST = 1000
-WARM_S = 30.0
-"""Memory is compared from here on: models are loaded, buffers have their size."""
 _LIMIT_S = 7200.0
 
 
@@ -86,11 +84,12 @@ def _run(
 def about(outcome: Outcome) -> dict[str, Any]:
     """Speed, the speeds of the tenths, and memory."""
     speeds = tenths([row.at for row in outcome.rows])
+    warm = outcome.speed.begin if outcome.speed else 0.0
     return {
         "texts_per_s": outcome.texts_per_s,
         "last_of_first_tenth": ratio(speeds[-1], speeds[1]) if len(speeds) > 2 else None,
         "tenths": [round(one) for one in speeds],
-        "memory_mib": {name: memory(outcome.uses[name]) for name in outcome.uses},
+        "memory_mib": {name: memory(outcome.uses[name], warm) for name in outcome.uses},
         "cpu_s_per_1000": outcome.cpu_s_per_1000,
     }
 
@@ -107,17 +106,21 @@ def tenths(times: list[float]) -> list[float]:
     return [texts / (end - begin) for begin, end, texts in pairs]
 
 
-def memory(uses: list[Use]) -> dict[str, float | None]:
-    """MiB once warm, at the end and at most, and the growth in between."""
-    warm = [use for use in uses if use.at >= uses[0].at + WARM_S and use.memory_mib > 0]
-    sizes = [use.memory_mib for use in warm]
-    if not sizes:
+def memory(uses: list[Use], since: float) -> dict[str, float | None]:
+    """MiB at a moment, at the end and at most, and the end in parts of that moment.
+
+    Args:
+        uses: notes of one family of processes.
+        since: when it was warm, in seconds since 1970.
+    """
+    warm = [use.memory_mib for use in uses if use.at >= since and use.memory_mib > 0]
+    if not warm:
         return {"warm": None, "last": None, "most": max(use.memory_mib for use in uses)}
     return {
-        "warm": round(sizes[0], 1),
-        "last": round(sizes[-1], 1),
-        "most": round(max(sizes), 1),
-        "last_of_warm": round(sizes[-1] / sizes[0], 3),
+        "warm": round(warm[0], 1),
+        "last": round(warm[-1], 1),
+        "most": round(max(warm), 1),
+        "last_of_warm": ratio(warm[-1], warm[0]),
     }
 
 

@@ -44,7 +44,8 @@ def _make_up(where: Rig, made: int, wanted: int) -> None:
     quoted = ", ".join(f'"{name}"' for name in columns)
     values = ", ".join(_MADE_UP.get(name, f'one."{name}"') for name in columns)
     insert = text(
-        f"INSERT INTO result ({quoted}) SELECT {values} FROM generate_series(:first, :last) AS n, "
+        f"INSERT INTO result ({quoted}) SELECT {values} "
+        "FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n, "
         "(SELECT * FROM result WHERE bulk_id IS NOT NULL LIMIT 1) AS one"
     )
     for first in range(made, wanted, CHUNK):

@@ -13,7 +13,7 @@ from benchmarks.report import say
 from benchmarks.rig import Rig
 from schemas.errors import TextmillError
 
-START_S = 400.0
+START_S = 600.0
 """How long the first row may take: processes start, models load."""
 QUIET_S = 60.0
 """How long no row may come, once some have."""

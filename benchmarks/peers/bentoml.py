@@ -23,7 +23,7 @@ async def main() -> None:
     os.environ |= {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": tempfile.mkdtemp()}
     command = [sys.executable, "-m", "bentoml", "serve", "benchmarks.peers.bentoml_service:Model"]
     server = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)])
-    async with ask_over(server, port, "/readyz", "/answer") as ask:
+    async with ask_over(server, port, "/readyz", "/answer", lists=True) as ask:
         await drive(given, ask)
 
 

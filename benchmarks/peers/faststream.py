@@ -10,11 +10,19 @@ import asyncio
 import psycopg
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
+from pydantic import BaseModel
 
 from benchmarks.peers import given as g
 from benchmarks.peers.model import load, predict_padded
 
 BATCH = 256
+
+
+class Job(BaseModel):
+    """What is read of a record."""
+
+    job_id: str
+    text: str
 
 
 async def main() -> None:
@@ -32,9 +40,10 @@ async def main() -> None:
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.REJECT_ON_ERROR,
     )
-    async def answer(jobs: list[g.Job]) -> None:
+    async def answer(jobs: list[Job]) -> None:
         predictions = await asyncio.to_thread(predict_padded, model, [job.text for job in jobs])
-        await g.insert_async(connection, given.run, g.answers(jobs, predictions))
+        asked = [g.Job(job.job_id, job.text) for job in jobs]
+        await g.insert_async(connection, given.run, g.answers(asked, predictions))
 
     await FastStream(broker).run()
 

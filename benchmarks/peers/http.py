@@ -11,27 +11,39 @@ from deploy.services.ports import free_port
 
 __all__ = ["ask_over", "free_port"]
 
-START_S = 120.0
+START_S = 600.0
+KEPT_S = 2.0
+"""How long an idle connection is kept: less than servers keep it, so that none is used that just
+went."""
 
 
 @asynccontextmanager
 async def ask_over(
-    server: "subprocess.Popen[bytes]", port: int, alive: str, path: str
+    server: "subprocess.Popen[bytes]", port: int, alive: str, path: str, *, lists: bool = False
 ) -> AsyncIterator[Ask]:
-    """Yields a way to ask once the server answers at `alive`; ends the server."""
+    """Yields a way to ask once the server answers at `alive`; ends the server.
+
+    Args:
+        server: its process.
+        port: where it listens.
+        alive: path that answers when it is ready.
+        path: of the model.
+        lists: whether question and answer are lists of one.
+    """
     import aiohttp
 
     base = f"http://127.0.0.1:{port}"
     try:
-        async with aiohttp.ClientSession(
-            base, connector=aiohttp.TCPConnector(limit=IN_FLIGHT)
-        ) as session:
+        pool = aiohttp.TCPConnector(limit=IN_FLIGHT, keepalive_timeout=KEPT_S)
+        async with aiohttp.ClientSession(base, connector=pool) as session:
 
             async def ask(text: str) -> tuple[str, float]:
-                async with session.post(path, json={"text": text}) as response:
+                question = {"text": [text] if lists else text}
+                async with session.post(path, json=question) as response:
                     response.raise_for_status()
                     said = await response.json(content_type=None)
-                return said["label"], said["score"]
+                one = said[0] if lists else said
+                return one["label"], one["score"]
 
             await _await_start(session, server, alive)
             await ask("warm")

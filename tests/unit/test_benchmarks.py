@@ -104,7 +104,7 @@ def test_tenths_are_the_speeds_between_rows() -> None:
 
 def test_memory_is_compared_once_it_is_warm() -> None:
     uses = [Use(100.0 + n, 0.0, size) for n, size in ((0, 5), (20, 80), (40, 90), (60, 99))]
-    assert growth.memory(uses) == {"warm": 90, "last": 99, "most": 99, "last_of_warm": 1.1}
+    assert growth.memory(uses, 130.0) == {"warm": 90, "last": 99, "most": 99, "last_of_warm": 1.1}
 
 
 def test_a_simulated_device_is_as_fast_as_asked() -> None:
