@@ -51,9 +51,25 @@ def taught(
         network = make(fit.seed)[0]
         examples = len(course.train.ids)
         trainer = Trainer(network, course.objective, fit, examples, exchange=exchange)
-        trainer.run(course.train, course.dev, folder / f"teacher-{number}", observer)
+        told = _OfTeacher(number, observer)
+        trainer.run(course.train, course.dev, folder / f"teacher-{number}", told)
         teachers.append(network)
     return Taught(course.objective, teachers, config.distil.weight)
+
+
+class _OfTeacher:
+    """An observer of a teacher's training, who tells another one whose it is."""
+
+    def __init__(self, number: int, observer: Observer) -> None:
+        self._number, self._observer = number, observer
+
+    def step(self, done: int, total: int) -> None:
+        """See `Observer`."""
+        self._observer.step(done, total)
+
+    def report(self, row: dict[str, float]) -> None:
+        """See `Observer`."""
+        self._observer.report({"teacher": self._number, **row})
 
 
 class Taught:

@@ -10,7 +10,8 @@ class Observer(Protocol):
         """One batch was learnt; counts are steps of the whole training."""
 
     def report(self, row: dict[str, float]) -> None:
-        """Loss and scores over the steps since the last report, or of dev, which has `epoch`."""
+        """Loss and scores over the steps since the last report, or of dev, which has `epoch`; of a
+        teacher where it has its number, as `teacher`."""
 
 
 class Silent:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from models import artifact
 from models.training.config import Config
 from models.training.reading.corpus import Reading
 from schemas.errors import DataError
@@ -33,6 +34,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     out: Path
     resume: bool = False
     reading: Reading = Reading()
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Every file whose contents decide the training, by the part it plays."""
+        several = {"train": self.train, "dev": self.dev, "raw": self.raw}
+        files = {
+            f"--{part} {number}": path
+            for part, paths in several.items()
+            for number, path in enumerate(paths, start=1)
+        }
+        manifest = None if self.init_from is None else self.init_from / artifact.MANIFEST
+        single = {"vectors": self.vectors, "lexicon": self.lexicon, "init-from": manifest}
+        return files | {f"--{part}": path for part, path in single.items() if path is not None}
 
     def as_json(self) -> bytes:
         """Return it encoded; `read` gives it back, to leave bad lines out without a word."""

@@ -16,7 +16,7 @@ import msgspec
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from models.training import courses, run, space, workspace
+from models.training import courses, run, space, transfer, workspace
 from models.training.config import Config
 from models.training.exchange import ALONE
 from models.training.observer import Observer
@@ -55,10 +55,11 @@ class Search:
             request: a training as the trials are; its `out` is not used.
 
         Raises:
-            SettingsError: the study was begun with something else, or the recipe has teachers.
+            SettingsError: the study was begun with something else, or recipe and parent do not go
+                together.
+            DataError: a file cannot be read, or the parent has another encoder.
         """
-        if request.config.distil.teachers:
-            raise SettingsError("[distil] takes a training each: leave it out of a search")
+        transfer.check(request.config, request.init_from)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._request, self._space = request, tried
         pruner = optuna.pruners.MedianPruner(_BEFORE_GIVING_UP, n_warmup_steps=0)
@@ -122,7 +123,9 @@ class Search:
     def _recipe(self, trial: optuna.Trial) -> Config:
         values = {name: one.draw(trial, name) for name, one in self._space.items()}
         try:
-            return space.applied(self._request.config, values)
+            config = space.applied(self._request.config, values)
+            transfer.check(config, self._request.init_from)
+            return config
         except SettingsError as error:  # each value is sound, together they are not
             raise optuna.TrialPruned(str(error)) from error
 
@@ -137,13 +140,9 @@ class Search:
 
     def _check_origin(self, study: str) -> None:
         request = self._request
-        facts = [request.task, request.lang, request.config, dict(self._space)]
-        files = {
-            f"--{part} {number}": path
-            for part, paths in {"train": request.train, "dev": request.dev}.items()
-            for number, path in enumerate(paths, start=1)
-        }
-        wanted = workspace.origin(msgspec.json.encode(facts), files)
+        columns = request.reading.text_column, request.reading.label_column
+        facts = [request.task, request.lang, request.config, dict(self._space), columns]
+        wanted = workspace.origin(msgspec.json.encode(facts), request.files)
         begun = self._study.user_attrs.get(_ORIGIN)
         if begun is None:
             self._study.set_user_attr(_ORIGIN, wanted)
@@ -167,7 +166,7 @@ class Judge:
     def report(self, row: dict[str, float]) -> None:
         """See `Observer`; raises `optuna.TrialPruned`."""
         self._observer.report(row)
-        if "epoch" in row:
+        if "epoch" in row and "teacher" not in row:
             self._trial.report(row[self._metric], int(row["epoch"]))
             if self._trial.should_prune():
                 raise optuna.TrialPruned

@@ -10,7 +10,6 @@ from models import options
 from models.quiet import import_tensorflow
 from schemas.errors import UnavailableError
 from schemas.settings import load
-from schemas.task import Task
 
 if TYPE_CHECKING:
     from models.training.config import Config
@@ -27,19 +26,14 @@ def tune(
     space: Annotated[Path, typer.Option(help="What to try: TOML, like a recipe, with ranges.")],
     study: Annotated[str, typer.Option(help="Name; a search of the same name goes on.")],
     out: Annotated[Path, typer.Option(help="Best recipe to write; beside it a picture, PNG.")],
-    task: Annotated[
-        Task | None, typer.Option(help="What the model answers; not with [[tasks]] in the recipe.")
-    ] = None,
-    train: Annotated[
-        list[Path] | None, typer.Option("--train", help="Training texts; repeatable.")
-    ] = None,
-    dev: Annotated[
-        list[Path] | None, typer.Option(help="Texts that decide which is best; repeatable.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Folder that [[tasks]] name their files from; the recipe's else."),
-    ] = None,
+    task: options.TaskName = None,
+    train: options.Train = None,
+    dev: options.Dev = None,
+    data: options.Data = None,
+    raw: options.Raw = None,
+    vectors: options.Vectors = None,
+    lexicon: options.Lexicon = None,
+    init_from: options.InitFrom = None,
     config: Annotated[
         Path | None, typer.Option(help="Recipe to begin from; default values else.")
     ] = None,
@@ -49,6 +43,7 @@ def tune(
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     strict: options.Strict = False,
+    any_language: options.AnyLanguage = False,
 ) -> None:
     """Try values of a recipe, each in a training; write the best recipe, for `textmill train`.
 
@@ -58,6 +53,7 @@ def tune(
     Example: textmill tune --task sentiment --lang en --train train.jsonl.gz --dev dev.jsonl.gz \\
     --space space.toml --study reviews --trials 30 --out reviews.toml
     """
+    options.check_start(vectors, lexicon, init_from)
     import_tensorflow()
     import tensorflow as tf
 
@@ -76,9 +72,18 @@ def tune(
             lang=options.language(lang),
             train=files.train,
             dev=files.dev,
+            raw=tuple(raw or ()),
+            vectors=vectors,
+            lexicon=lexicon,
+            init_from=init_from,
             config=recipe,
             out=out,
-            reading=bad.reading(strict=strict, text_column=text_column, label_column=label_column),
+            reading=bad.reading(
+                strict=strict,
+                text_column=text_column,
+                label_column=label_column,
+                any_language=any_language,
+            ),
         )
         found, tried = _search(study, request, space, trials, screen)
     base = recipe if config is None else _plain(config)
