@@ -14,7 +14,6 @@ from models import options
 from models.quiet import import_tensorflow
 from models.screen import Screen
 from schemas.errors import SettingsError
-from schemas.task import Task
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -24,42 +23,17 @@ def train(
     lang: Annotated[str, typer.Option(help="Language of the texts: zh or en.")],
     name: Annotated[str, typer.Option(help="Model name: lower case, digits, hyphens.")],
     out: Annotated[Path, typer.Option(help="Version directory to write; must not exist.")],
-    task: Annotated[
-        Task | None, typer.Option(help="What the model answers; not with [[tasks]] in the recipe.")
-    ] = None,
-    train: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--train", help="Training texts: .jsonl .csv .tsv .parquet .conll, .gz; repeatable."
-        ),
-    ] = None,
-    dev: Annotated[
-        list[Path] | None, typer.Option(help="Texts to choose the best epoch by; repeatable.")
-    ] = None,
+    task: options.TaskName = None,
+    train: options.Train = None,
+    dev: options.Dev = None,
     test: Annotated[
         list[Path] | None, typer.Option(help="Texts to score once at the end; repeatable.")
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Folder that [[tasks]] name their files from; the recipe's else."),
-    ] = None,
-    raw: Annotated[
-        list[Path] | None,
-        typer.Option(help="Unlabelled texts for the first vectors; repeatable."),
-    ] = None,
-    vectors: Annotated[
-        Path | None,
-        typer.Option(help="Word vectors to start from: word2vec, fastText or GloVe as text (.gz)."),
-    ] = None,
-    lexicon: Annotated[
-        Path | None,
-        typer.Option(
-            help="Dictionary for `[encoder.features]`: word, count, kind in a line (.gz)."
-        ),
-    ] = None,
-    init_from: Annotated[
-        Path | None, typer.Option(help="Version directory whose encoder to start from.")
-    ] = None,
+    data: options.Data = None,
+    raw: options.Raw = None,
+    vectors: options.Vectors = None,
+    lexicon: options.Lexicon = None,
+    init_from: options.InitFrom = None,
     config: Annotated[Path | None, typer.Option(help="Recipe, TOML; default values else.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
@@ -71,9 +45,7 @@ def train(
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     strict: options.Strict = False,
-    any_language: Annotated[
-        bool, typer.Option("--any-language", help="Take texts that read as another language.")
-    ] = False,
+    any_language: options.AnyLanguage = False,
 ) -> None:
     """Train a model and write a version directory.
 
@@ -82,10 +54,7 @@ def train(
     Example: textmill train --task sentiment --lang en --name reviews --train train.jsonl.gz \\
     --dev dev.jsonl.gz --out reviews-1
     """
-    if vectors and init_from:
-        raise SettingsError("--vectors and --init-from both give the first vectors: choose one")
-    if lexicon and init_from:
-        raise SettingsError("--lexicon and --init-from: the parent's lexicon comes with it")
+    options.check_start(vectors, lexicon, init_from)
     import_tensorflow()
     import tensorflow as tf
 
@@ -128,13 +97,12 @@ def train(
 def pretrain(
     lang: Annotated[str, typer.Option(help="Language of the texts: zh or en.")],
     raw: Annotated[
-        list[Path], typer.Option(help="Unlabelled texts, JSON lines (.gz); repeatable.")
+        list[Path],
+        typer.Option(help="Unlabelled texts, in any format of training texts; repeatable."),
     ],
     out: Annotated[Path, typer.Option(help="Version directory to write; must not exist.")],
     name: Annotated[str, typer.Option(help="Name of the encoder.")] = "encoder",
-    lexicon: Annotated[
-        Path | None, typer.Option(help="Dictionary for `[encoder.features]` (.gz).")
-    ] = None,
+    lexicon: options.Lexicon = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Recipe, TOML, with the encoder of the trainings to follow."),
@@ -143,6 +111,9 @@ def pretrain(
         int | None, typer.Option(help="Decides all random numbers; that of the recipe else.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    text_column: options.TextColumn = None,
+    strict: options.Strict = False,
+    any_language: options.AnyLanguage = False,
 ) -> None:
     """Teach an encoder of tokens a language by masked tokens, for `train --init-from`.
 
@@ -153,19 +124,21 @@ def pretrain(
 
     from models.training import config as recipes
     from models.training import pretrain as pretraining
+    from models.training.reading.bad_lines import BadLines
 
     tf.config.experimental.enable_op_determinism()
     recipe = pretraining.DEFAULT if config is None else recipes.read(config)
-    request = pretraining.Request(
-        name=_name(name),
-        lang=options.language(lang),
-        raw=tuple(raw),
-        lexicon=lexicon,
-        config=recipes.seeded(recipe, seed),
-        out=out,
-        resume=resume,
-    )
-    with Screen() as screen:
+    with Screen() as screen, BadLines(screen.say) as bad:
+        request = pretraining.Request(
+            name=_name(name),
+            lang=options.language(lang),
+            raw=tuple(raw),
+            lexicon=lexicon,
+            config=recipes.seeded(recipe, seed),
+            out=out,
+            resume=resume,
+            reading=bad.reading(strict=strict, text_column=text_column, any_language=any_language),
+        )
         manifest = pretraining.pretrain(request, screen)
     typer.echo(msgspec.json.encode({"model": str(out), **manifest.metrics}).decode())
 

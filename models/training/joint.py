@@ -8,6 +8,7 @@ Of labels, the first column is the number of the branch; its own labels follow.
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from models.heads.joint import Branch
 from models.training.batches import Batch, Encoded
 from models.training.objectives import Decided, Objective, Tags
+from models.training.spool import Spool
 
 OVERALL = "joint"
 """The dev score that decides: the mean of what decides for each branch that answers, by weight."""
@@ -103,17 +105,19 @@ class Joint:
         return batch._replace(labels=batch.labels[:, 1:]), own
 
 
-def joined(parts: Sequence[Encoded], passes: Sequence[float]) -> Encoded:
+def joined(
+    parts: Sequence[Encoded], passes: Sequence[float], folder: Path | None = None
+) -> Encoded:
     """Return the texts of all branches, the branch's number in front of the labels of each.
 
-    `passes` is how often an epoch shows the texts of each.
+    `passes` is how often an epoch shows the texts of each; `folder` is where they are kept.
     """
-    ids = [one for part in parts for one in part.ids]
-    labels = [
+    ids = Spool((one for part in parts for one in part.ids), folder)
+    labels = (
         np.append(np.int32(number), own) for number, part in enumerate(parts) for own in part.labels
-    ]
+    )
     groups = np.repeat(np.arange(len(parts)), [len(part.ids) for part in parts])
-    return Encoded(ids, labels, groups, tuple(passes))
+    return Encoded(ids, Spool(labels, folder), groups, tuple(passes))
 
 
 def _tags(part: Part) -> bool:

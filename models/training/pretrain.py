@@ -8,7 +8,7 @@ The recipe is that of the training to follow: its `[encoder]` and `[tokenizer]` 
 there, and its head or `[[tasks]]` say which kind of tokenizer that will be. `[fit]` counts here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from models.heads.masked import VOCABULARY, MaskedConfig
 from models.heads.tagging import TaggingConfig
 from models.text.features import FeatureConfig
 from models.text.tokenizer import Ids
-from models.training import curves, raw_text, saving, workspace
+from models.training import curves, raw_text, saving, unlabelled, workspace
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses.course import Sources, features_of
@@ -33,6 +33,8 @@ from models.training.courses.units import text_tokenizer_for, tokenizer_for
 from models.training.fit import Trainer
 from models.training.masking import Masked, Masking
 from models.training.observer import Observer
+from models.training.reading.corpus import Reading
+from models.training.spool import Spool
 from schemas.errors import DataError
 from schemas.model_version import Language, Manifest
 
@@ -48,19 +50,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     lang: Language
     raw: tuple[Path, ...]
-    """Unlabelled texts: JSON lines with `text` or `tokens`."""
+    """Unlabelled texts, in any format of labelled ones."""
     lexicon: Path | None = None
     """Dictionary for the features that look words up; None for none."""
     config: Config
     out: Path
     resume: bool = False
+    reading: Reading = Reading()
 
 
 class Texts(NamedTuple):
     """The raw texts, parted."""
 
-    train: list[str]
-    dev: list[str]
+    train: Iterable[str]
+    dev: Iterable[str]
+    learnt: int
+    """How many are in `train`."""
 
 
 def pretrain(request: Request, observer: Observer) -> Manifest:
@@ -70,9 +75,9 @@ def pretrain(request: Request, observer: Observer) -> Manifest:
     """
     config, features = request.config, features_of(request.config)
     folder = _enter(request)
-    texts = _parted(raw_text.read(request.raw, request.lang), request)
+    texts = _parted(unlabelled.read(request.raw, request.lang, request.reading), request)
     tokenizer = _tokenizer(texts.train, request)
-    train, dev = (_pieces(some, tokenizer, config) for some in texts)
+    train, dev = (Spool(_pieces(some, tokenizer, config), folder) for some in texts[:2])
     architecture = catalog.Architecture(
         vocabulary=tokenizer.size, classes=0, encoder=config.encoder, head=MaskedConfig()
     )
@@ -87,7 +92,7 @@ def pretrain(request: Request, observer: Observer) -> Manifest:
     saving.rounded(learner, config)
     scores = Masked().scores(trainer.decide(held_out))
     network.set_weights(learner.get_weights())
-    manifest = _manifest(request, architecture, len(texts.train), scores)
+    manifest = _manifest(request, architecture, texts.learnt, scores)
     return saving.save(request.out, manifest, config, tokenizer, network, folder)
 
 
@@ -95,26 +100,37 @@ def _enter(request: Request) -> Path:
     files = {f"--raw {number}": path for number, path in enumerate(request.raw, start=1)}
     if request.lexicon is not None:
         files["--lexicon"] = request.lexicon
-    facts = [request.name, "pretrain", request.lang, request.config]
+    facts = [request.name, "pretrain", request.lang, request.config, request.reading.text_column]
     return workspace.enter(request.out, msgspec.json.encode(facts), files, request.resume)
 
 
+class _Part:
+    """The texts of one side, anew at each iteration: their spelling decides, so that one that comes
+    twice is on one side."""
+
+    def __init__(self, texts: Iterable[str], held_out: bool) -> None:
+        self._texts, self._held_out = texts, held_out
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for text in self._texts if text.strip() and self._has(text))
+
+    def _has(self, text: str) -> bool:
+        return (crc32(text.encode("utf-8", "replace")) % _HELD_OUT == 0) == self._held_out
+
+
 def _parted(texts: Iterable[str], request: Request) -> Texts:
-    """Hold some texts out, by their spelling, so that one that comes twice is on one side."""
-    parted = Texts([], [])
-    for text in texts:
-        if text.strip():
-            parted[crc32(text.encode("utf-8", "replace")) % _HELD_OUT == 0].append(text)
-    if not all(parted):
-        found = len(parted.train) + len(parted.dev)
+    """Hold some texts out."""
+    train, dev = _Part(texts, held_out=False), _Part(texts, held_out=True)
+    learnt, held_out = (sum(1 for _ in part) for part in (train, dev))
+    if not (learnt and held_out):
         raise DataError(
-            f"{request.raw[0]}: {found} texts in {request.lang} are too few to pre-train: one in "
-            f"{_HELD_OUT} is held out"
+            f"{request.raw[0]}: {learnt + held_out} texts in {request.lang} are too few to "
+            f"pre-train: one in {_HELD_OUT} is held out"
         )
-    return parted
+    return Texts(train, dev, learnt)
 
 
-def _tokenizer(texts: Sequence[str], request: Request) -> Any:
+def _tokenizer(texts: Iterable[str], request: Request) -> Any:
     """Return the tokenizer that a training by the same recipe would learn from these texts."""
     config = request.config
     sources = Sources(train=(), dev=(), lang=request.lang, lexicon=request.lexicon)
@@ -123,16 +139,18 @@ def _tokenizer(texts: Sequence[str], request: Request) -> Any:
     return text_tokenizer_for(texts, sources, config)
 
 
-def _pieces(texts: Iterable[str], tokenizer: Any, config: Config) -> list[Ids]:
-    """Return the texts as int32 [tokens, columns] each, long ones in pieces."""
+def _pieces(texts: Iterable[str], tokenizer: Any, config: Config) -> Iterator[Ids]:
+    """Yield the texts as int32 [tokens, columns] each, long ones in pieces."""
     length = min(config.encoder.length, _PIECE)
     encoded = (raw_text.encode(text, tokenizer, features_of(config)) for text in texts)
-    return [ids[at : at + length] for ids in encoded for at in range(0, len(ids), length)]
+    return (ids[at : at + length] for ids in encoded for at in range(0, len(ids), length))
 
 
 def _expect(network: Any, pieces: Sequence[Ids], size: int) -> None:
     """Begin with what is known of a token without its context: how often it is seen."""
-    counts = np.bincount(np.concatenate([one[:, 0] for one in pieces]), minlength=size) + 1
+    counts = np.ones(size, dtype=np.int64)
+    for one in pieces:
+        np.add.at(counts, one[:, 0], 1)
     network.get_layer(VOCABULARY).set_weights([np.log(counts / counts.sum())])
 
 

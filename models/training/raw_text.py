@@ -7,11 +7,10 @@ information and squeezed to the size of the embedding by a truncated singular va
 a few thousand sentences a little; the figure is in ARCHITECTURE.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +19,7 @@ from models.text.features import FeatureConfig, columns
 from models.text.tokenizer import Ids, Tokenizer
 from models.text.units import Spelt
 from models.text.words import WordTokenizer
-from models.training.reading.lines import lines
-from schemas.errors import DataError
-from schemas.model_version import Language
+from models.training.spool import Spool
 
 _REACH = (1, 2)
 _CONTEXTS = 1000  # most frequent tokens of the raw texts, which count as company
@@ -31,38 +28,22 @@ _SCALE = 0.05  # standard deviation of a fresh embedding in Keras
 Table = NDArray[np.float32]
 
 
-class _Line(msgspec.Struct, frozen=True):
-    text: str = ""
-    tokens: tuple[str, ...] = ()
-    lang: str | None = None
-
-
-def read(paths: Sequence[Path], lang: Language) -> Iterator[str]:
-    """Yield the texts of JSON lines with `text` or `tokens`, those of other languages left out."""
-    decoder = msgspec.json.Decoder(_Line)
-    blank = "" if lang == "zh" else " "
-    for path in paths:
-        for number, line in enumerate(lines(path), start=1):
-            try:
-                one = decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise DataError(f"{path}, line {number}: {error}") from error
-            if one.lang in (None, lang):
-                yield one.text or blank.join(one.tokens)
-
-
 def start(
     network: Any,
     encoder: EncoderConfig,
     tokenizer: Tokenizer | WordTokenizer,
-    texts: Iterator[str],
+    texts: Iterable[str],
+    folder: Path | None = None,
 ) -> None:
-    """Put the first vectors into the embeddings of `network`, a classifier or a tagger."""
+    """Put the first vectors into the embeddings of `network`, a classifier or a tagger.
+
+    Encoded texts are kept in `folder`; None: the system's folder for temporary files.
+    """
     features = features_of(encoder)
     tokens = np.zeros((tokenizer.size, 2 * _CONTEXTS), dtype=np.float32)
     pairs = np.zeros((features.buckets, 2 * _CONTEXTS), dtype=np.float32)
-    encoded = [encode(text, tokenizer, features) for text in texts]
-    company = _company([ids[:, 0] for ids in encoded], tokenizer.size)
+    encoded = Spool((encode(text, tokenizer, features) for text in texts), folder)
+    company = _company((ids[:, 0] for ids in encoded), tokenizer.size)
     for ids in encoded:
         known = company[ids[:, 0]]
         _count(tokens, ids[:, 0], known, width=1)
@@ -81,9 +62,11 @@ def encode(text: str, tokenizer: Tokenizer | WordTokenizer, features: FeatureCon
     return columns([word.form for word in tokenizer.split(text)], tokenizer, features)
 
 
-def _company(texts: Sequence[Ids], size: int) -> Ids:
+def _company(texts: Iterable[Ids], size: int) -> Ids:
     """Return int32 [size]: the number of each token as company, `_CONTEXTS` where it is none."""
-    counts = np.bincount(np.concatenate([*texts, np.zeros(1, np.int32)]), minlength=size)
+    counts = np.zeros(size, dtype=np.int64)
+    for ids in texts:
+        np.add.at(counts, ids, 1)
     ranked = np.argsort(-counts, kind="stable")
     numbers = np.full(size, _CONTEXTS, dtype=np.int32)
     numbers[ranked[:_CONTEXTS]] = np.arange(min(size, _CONTEXTS))

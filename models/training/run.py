@@ -26,6 +26,7 @@ from models.training import (
     saving,
     together,
     transfer,
+    unlabelled,
     word_vectors,
     workspace,
 )
@@ -97,7 +98,7 @@ def learn_course(
         encoder=config.encoder,
         head=course.head if isinstance(course, JointCourse) else config.head,
     )
-    make = partial(_network, request, course, architecture, observer)
+    make = partial(_network, request, course, architecture, folder, observer)
     objective = distil.taught(course, config, make, folder, observer, exchange)
     network, parent = make(config.fit.seed)
     learner = catalog.computing_in(config.fit.precision, network, architecture)
@@ -131,6 +132,7 @@ def _network(
     request: Request,
     course: Course,
     architecture: catalog.Architecture,
+    folder: Path,
     observer: Observer,
     seed: int,
 ) -> tuple[Any, str | None]:
@@ -139,8 +141,8 @@ def _network(
     keras.utils.set_random_seed(seed)
     network = catalog.build(architecture)
     if request.raw:
-        texts = raw_text.read(request.raw, request.lang)
-        raw_text.start(network, request.config.encoder, course.tokenizer, texts)
+        texts = unlabelled.read(request.raw, request.lang, request.reading)
+        raw_text.start(network, request.config.encoder, course.tokenizer, texts, folder)
     if request.vectors is not None:
         share = word_vectors.start(network, course.tokenizer, request.vectors)
         observer.report({"step": 0, "tokens_with_vectors": share})
@@ -163,21 +165,9 @@ def sources(request: Request, folder: Path) -> Sources:
 
 def _enter(request: Request) -> Path:
     """Return the folder of this training, checked if it is resumed."""
-    parts = {"train": request.train, "dev": request.dev, "raw": request.raw}
-    files = {
-        f"--{part} {number}": path
-        for part, paths in parts.items()
-        for number, path in enumerate(paths, start=1)
-    }
-    if request.vectors is not None:
-        files["--vectors"] = request.vectors
-    if request.lexicon is not None:
-        files["--lexicon"] = request.lexicon
-    if request.init_from is not None:
-        files["--init-from"] = request.init_from / artifact.MANIFEST
     columns = request.reading.text_column, request.reading.label_column
     facts = [request.name, request.task, request.lang, request.config, columns]
-    return workspace.enter(request.out, msgspec.json.encode(facts), files, request.resume)
+    return workspace.enter(request.out, msgspec.json.encode(facts), request.files, request.resume)
 
 
 def _manifest(request: Request, architecture: catalog.Architecture, course: Course) -> Manifest:

@@ -34,15 +34,24 @@ class Spool(Sequence[Ids]):
         self._file, path = tempfile.mkstemp(dir=folder)
         os.unlink(path)
         weakref.finalize(self, os.close, self._file)
-        self._ends, self._width = array("q", [0]), ()
-        buffer = bytearray()
+        self._ends, self._buffer = array("q", [0]), bytearray()
+        self._width: tuple[int, ...] = ()
         for one in arrays:
-            self._width = one.shape[1:]
-            self._ends.append(self._ends[-1] + one.size)
-            buffer += np.ascontiguousarray(one, dtype=np.int32).tobytes()
-            if len(buffer) >= _BUFFER:
-                self._write(buffer)
-        self._write(buffer)
+            self._add(one)
+        self._write()
+
+    @classmethod
+    def of_pairs(
+        cls, pairs: Iterable[tuple[Ids, Ids]], folder: Path | None = None
+    ) -> "tuple[Spool, Spool]":
+        """Return a spool of the first and one of the second arrays of some pairs."""
+        both = cls((), folder), cls((), folder)
+        for pair in pairs:
+            for spool, one in zip(both, pair, strict=True):
+                spool._add(one)
+        for spool in both:
+            spool._write()
+        return both
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -68,6 +77,13 @@ class Spool(Sequence[Ids]):
         raw = os.pread(self._file, 4 * (end - start), 4 * start)
         return np.frombuffer(raw, dtype=np.int32).reshape(-1, *self._width)
 
-    def _write(self, buffer: bytearray) -> None:
-        while buffer:
-            del buffer[: os.write(self._file, buffer)]
+    def _add(self, one: Ids) -> None:
+        self._width = one.shape[1:]
+        self._ends.append(self._ends[-1] + one.size)
+        self._buffer += np.ascontiguousarray(one, dtype=np.int32).tobytes()
+        if len(self._buffer) >= _BUFFER:
+            self._write()
+
+    def _write(self) -> None:
+        while self._buffer:
+            del self._buffer[: os.write(self._file, self._buffer)]

@@ -14,8 +14,7 @@ from models.heads.tagging import TaggingConfig
 from models.text.features import FeatureConfig
 from models.text.tokenizer import Tokenizer
 from models.text.words import WordTokenizer
-from models.training import raw_text
-from schemas.errors import DataError
+from models.training import raw_text, unlabelled
 
 
 def test_tokens_in_like_company_have_like_vectors(tmp_path: Path) -> None:
@@ -24,7 +23,7 @@ def test_tokens_in_like_company_have_like_vectors(tmp_path: Path) -> None:
     rows += [json.dumps({"tokens": list(text), "lang": "zh"}) for text in texts[12:]]
     rows.append(json.dumps({"text": "北 南", "lang": "en"}))
     (tmp_path / "raw.jsonl").write_text("\n".join(rows))
-    read = list(raw_text.read([tmp_path / "raw.jsonl"], "zh"))
+    read = list(unlabelled.read([tmp_path / "raw.jsonl"], "zh"))
     assert read == texts
     tokenizer = WordTokenizer.fit([list(text) for text in texts], "character", 100)
     encoder = RecurrentConfig(
@@ -63,9 +62,3 @@ def test_only_the_most_frequent_tokens_are_company(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(raw_text, "_CONTEXTS", 2)
     texts = [np.array(ids, dtype=np.int32) for ids in ([3, 1, 3], [3, 4, 4])]
     assert list(raw_text._company(texts, 6)) == [2, 2, 2, 0, 1, 2]
-
-
-def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
-    (tmp_path / "raw.jsonl").write_text('{"text": "a"}\n{oops\n')
-    with pytest.raises(DataError, match="line 2"):
-        list(raw_text.read([tmp_path / "raw.jsonl"], "en"))

@@ -3,7 +3,7 @@
 A document longer than the longest input is learnt window by window, as it is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,20 +33,14 @@ class Extracting(Summarizing):
         self._head = catalog.of_kind(config.head, ExtractionConfig)
         self._features = features_of(config)
         self.tokenizer: WordTokenizer = text_tokenizer_for(
-            [one.text for one in self.train_examples], sources, config
+            (one.text for one in self.train_examples), sources, config
         )
         self.objective: Objective = Choices()
         self.train = self._encode(self.train_examples)
         self.dev = self._encode(self.dev_examples)
 
-    def _encode(self, examples: Sequence[Summarised]) -> Encoded:
-        ids: list[Ids] = []
-        labels: list[NDArray[np.int32]] = []
-        for example in examples:
-            for piece, worth in self._pieces(example):
-                ids.append(piece)
-                labels.append(worth)
-        return Encoded(ids, labels)
+    def _encode(self, examples: Iterable[Summarised]) -> Encoded:
+        return self.spooled(pair for example in examples for pair in self._pieces(example))
 
     def _pieces(self, example: Summarised) -> list[tuple[Ids, NDArray[np.int32]]]:
         length, head = self.config.encoder.length, self._head

@@ -52,8 +52,8 @@ class JointCourse:
         parts = [Part(task.name, own.objective, task.weight, task.answers) for task, own in pairs]
         self.objective: Objective = Joint(parts)
         passes = [task.passes for task in self._tasks]
-        self.train = joined([one.train for one in self._courses], passes)
-        self.dev = joined([one.dev for one in self._courses], passes)
+        self.train = joined([one.train for one in self._courses], passes, sources.folder)
+        self.dev = joined([one.dev for one in self._courses], passes, sources.folder)
         self.answers: dict[Task, Course] = {task.task: own for task, own in pairs if task.answers}
         """The course of each task that the version will answer, in the recipe's order."""
         self.labels = next(iter(self.answers.values())).labels

@@ -1,6 +1,6 @@
 """Summaries in a model's own words: the target is the reference, as extended numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from models import catalog
 from models.heads.summarization import SummarizationConfig
 from models.text import copying
+from models.text.tokenizer import Ids
 from models.text.words import WordTokenizer
 from models.training.batches import Encoded
 from models.training.config import Config
@@ -39,15 +40,16 @@ class Writing(Summarizing):
         self.train = self._encode(self.train_examples)
         self.dev = self._encode(spread(self.dev_examples, MOST_WRITTEN))
 
-    def _encode(self, examples: Sequence[Summarised]) -> Encoded:
-        ids, labels = [], []
-        for one in examples:
-            words = self.tokenizer.split(one.text)[: self.config.encoder.length]
-            new = copying.unknown((word.form for word in words), self.tokenizer)
-            said = (word.form for word in self.tokenizer.split(one.summary)[: self._head.longest])
-            ids.append(copying.read(words, self.tokenizer, self._features))
-            labels.append(np.array([*copying.extended(said, new, self.tokenizer)], np.int32))
-        return Encoded(ids, labels)
+    def _encode(self, examples: Iterable[Summarised]) -> Encoded:
+        return self.spooled(map(self._pair, examples))
+
+    def _pair(self, one: Summarised) -> tuple[Ids, Ids]:
+        """Return what is read of a text, and its summary in extended numbers."""
+        words = self.tokenizer.split(one.text)[: self.config.encoder.length]
+        new = copying.unknown((word.form for word in words), self.tokenizer)
+        said = (word.form for word in self.tokenizer.split(one.summary)[: self._head.longest])
+        written = np.array([*copying.extended(said, new, self.tokenizer)], np.int32)
+        return copying.read(words, self.tokenizer, self._features), written
 
 
 def spread(examples: Sequence[One], most: int) -> Sequence[One]:

@@ -5,7 +5,7 @@ what it needs in memory does not grow with them. A line that is no example is to
 once, and left out; the others go on.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -93,28 +93,16 @@ class Corpus(Generic[E_co]):
 
     def check_language(self, lang: Language) -> None:
         """Raise DataError where most of the first examples are not in this language."""
-        if self._reading.any_language:
-            return
-        if found := self._in_another_language(lang):
-            raise DataError(
-                f"{found}, but --lang is {lang}: give the other --lang, or --any-language if this "
-                "is meant"
-            )
+        check_language(self._texts(), lang, self.paths[0], self._reading)
 
     def warn_of_language(self, languages: Collection[Language]) -> None:
         """Tell whoever reads where most of the first examples are not in a model's one language."""
         for lang in languages if len(languages) == 1 else ():
-            if found := self._in_another_language(lang):
+            if found := _in_another_language(self._texts(), lang, self.paths[0]):
                 self._reading.warn(f"{found}, but the model's language is {lang}")
 
-    def _in_another_language(self, lang: Language) -> str:
-        """Return what was found in place of this language; nothing where it was that."""
-        sample = [detect(one.text) for one in islice(self, SAMPLE)]
-        others = sum(found != lang for found in sample)
-        if 2 * others <= len(sample):
-            return ""
-        other = next(name for key, name in _NAMES.items() if key != lang)
-        return f"{self.paths[0]}: {others} of the first {len(sample)} texts read as {other}"
+    def _texts(self) -> Iterator[str]:
+        return (one.text for one in self)
 
     def _file(self, number: int) -> Iterator[E_co]:
         path, form = self.paths[number], self._formats[number]
@@ -136,6 +124,28 @@ class Corpus(Generic[E_co]):
             self._told = place
             self.bad_lines += 1
             self._reading.on_bad_line(DataError(text))
+
+
+def check_language(texts: Iterable[str], lang: Language, path: Path, reading: Reading) -> None:
+    """Raise DataError where most of the first texts, which are of `path`, are in another language
+    than they should be and nobody said that this is meant."""
+    if reading.any_language:
+        return
+    if found := _in_another_language(texts, lang, path):
+        raise DataError(
+            f"{found}, but --lang is {lang}: give the other --lang, or --any-language if this is "
+            "meant"
+        )
+
+
+def _in_another_language(texts: Iterable[str], lang: Language, path: Path) -> str:
+    """Return what was found in place of this language; nothing where it was that."""
+    sample = [detect(one) for one in islice(texts, SAMPLE)]
+    others = sum(found != lang for found in sample)
+    if 2 * others <= len(sample):
+        return ""
+    other = next(name for key, name in _NAMES.items() if key != lang)
+    return f"{path}: {others} of the first {len(sample)} texts read as {other}"
 
 
 def _renamed(kind: type[Any], reading: Reading) -> type[Any]:
