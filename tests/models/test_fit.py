@@ -11,11 +11,12 @@ import tensorflow as tf
 from models import catalog
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
-from models.training import workspace
+from models.training import batches, workspace
 from models.training.batches import Encoded
 from models.training.checkpoint import Progress
 from models.training.config import FitConfig
 from models.training.fit import Trainer
+from models.training.learner import Learner
 from models.training.objectives import Labels
 from models.training.observer import Silent
 from schemas.errors import DataError
@@ -110,6 +111,23 @@ def test_no_progress_ends_it(tmp_path: Path) -> None:
     progress, _ = _run(tmp_path, still)
     assert progress.epochs == 3
     assert progress.best_epoch == 1
+
+
+def test_a_gradient_that_overflows_is_passed_over_and_halves_the_scale_of_the_loss() -> None:
+    config = FitConfig(batch_size=8, learning_rate=0.01, average=0, precision="float16")
+    network = catalog.computing_in("float16", catalog.build(ARCHITECTURE), ARCHITECTURE)
+    learner = Learner(network, Labels(2, 0.0), config, steps=40)
+    (scale,) = (one for one in learner.state() if one.path.endswith("dynamic_scale"))
+    (batch, *_) = batches.by_length(_data(1), 8)
+    scale.assign(2.0**100)
+    before = learner.weights()
+    learner.learn(batch)
+    assert float(scale) == 2.0**99
+    assert all(map(np.array_equal, before, learner.weights()))
+    scale.assign(2.0**10)
+    learner.learn(batch)
+    assert float(scale) == 2.0**10
+    assert not all(map(np.array_equal, before, learner.weights()))
 
 
 def test_a_checkpoint_of_another_network_is_refused(done: Whole) -> None:

@@ -83,6 +83,14 @@ def test_evaluate_scores_a_version(trained: Path, folder: Path) -> None:
     assert result["examples"] + result["left_out"] == 150
 
 
+def test_float16_with_a_scaled_loss_learns(tmp_path: Path) -> None:
+    write_corpus(tmp_path, 150)
+    (tmp_path / "recipe.toml").write_text(RECIPE + 'precision = "float16"\n')
+    scores = json.loads(here(*options(tmp_path, "v"), "--test", tmp_path / "test.jsonl"))
+    assert scores["test_accuracy"] > 0.95
+    LiveModel.load(tmp_path / "v").check_samples()
+
+
 UNUSABLE = {
     "one label": ('{"text": "a film", "label": "good"}\n', "needs two labels"),
     "empty": ("", "holds no examples"),
