@@ -123,12 +123,12 @@ def train_one(starter: Starter, data: Path, out: Path, seed: int | None = None) 
 
 def _vectors(starter: Starter, data: Path) -> Path:
     """Return a file with the first vectors of the starter's words, written once for all seeds."""
-    from models.training import config, raw_text, sentence_encoder
+    from models.training import config, sentence_encoder, unlabelled
 
     encoder = config.read(_recipe(starter)).encoder
     path = CACHE / f"{starter.name}-{encoder.embedding}.txt.gz"
     if not path.exists():
-        texts = raw_text.read([data / f"{name}.jsonl.gz" for name in starter.words], starter.lang)
+        texts = unlabelled.read([data / f"{name}.jsonl.gz" for name in starter.words], starter.lang)
         sentence_encoder.write(path, sentence_encoder.words_of(texts), encoder.embedding)
     return path
 
