@@ -8,6 +8,7 @@ process deaf. SIGTERM or SIGINT: finish the batch in hand and its rows, withdraw
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from schemas.errors import SettingsError, TextmillError, UsageError
+from schemas.errors import SettingsError, TextmillError, UnavailableError, UsageError
 from schemas.groups import Share, parse, share_of
 from schemas.settings import Settings, load, variable_of
 from workers import starters
@@ -98,6 +99,7 @@ class WorkerProcess:
         self._post = post
         self._station: Station | None = None
         self._broken = False
+        self._queue = ""
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="textmill-worker", daemon=True)
 
@@ -111,9 +113,18 @@ class WorkerProcess:
         while self._thread.is_alive():
             if _told_to_leave() or self._broken:
                 self._leave()
+        self._sweep()
         if self._failure is not None:
             raise self._failure
         return EXIT_BROKEN if self._broken else 0
+
+    def _sweep(self) -> None:
+        """A wake-up or a batch may have come when the queue was read no more."""
+        if self._queue:
+            bus = RedisBus(self._redis_url(), self._settings.worker.heartbeat_s)
+            with contextlib.suppress(UnavailableError):  # it vanishes by itself a little later
+                bus.discard(self._queue)
+            bus.close()
 
     def _leave(self) -> None:
         if self._station is None:  # still loading: nothing is in hand
@@ -133,6 +144,7 @@ class WorkerProcess:
             starters.enroll(store.registry)
             registry = CollectorRegistry()
             worker = self._worker(store, bus, WorkerMetrics(registry))
+            self._queue = worker.queue
             heart, name = worker.heart, name_of(self._post.device)
             remote = RemoteControl(self._redis_url(), name, lambda: heart.state, lambda: heart.done)
             with Exposition(registry, self._metrics_port(), f"worker {self._post.device}"):

@@ -54,6 +54,12 @@ class RedisBus:
             pipe.srem(naming.WORKERS, worker_id)
             self._execute(pipe)
 
+    def discard(self, queue: str) -> None:
+        """Drop what lies in the queue of a worker that reads it no more."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.delete(queue)
+            self._execute(pipe)
+
     def complete(self, reply_to: str, completion: Completion) -> None:
         """Report a batch to the dispatcher that sent it."""
         key = naming.done_key(reply_to)
