@@ -72,10 +72,10 @@ class Heart:
 
     def computed(self, batch_id: str) -> None:
         """The first batch is out of hand and waits to be written; told with the next beat."""
-        with self._changing:
-            self._hold(self._hands[1:])
+        with self._changing:  # for a moment in both places, but never in none
             writing = (*self._state.writing, batch_id)
             self._state = msgspec.structs.replace(self._state, writing=writing)
+            self._hold(self._hands[1:])
 
     def reported(self, batch_id: str) -> None:
         """Nothing more will be done about a computed batch; told with the next beat."""
