@@ -71,10 +71,18 @@ class Texts(NamedTuple):
 def pretrain(request: Request, observer: Observer) -> Manifest:
     """Pre-train and write the version directory `request.out`; return its manifest.
 
-    Raises DataError for unusable files, SettingsError for a recipe without an encoder of tokens.
+    Raises:
+        DataError: unusable files, or `out` exists.
+        SettingsError: a recipe without an encoder of tokens.
+        UnavailableError: the disk takes no more; what was finished can be resumed.
     """
+    features_of(request.config)
+    with workspace.unfinished(request.out):
+        return _learn(request, _enter(request), observer)
+
+
+def _learn(request: Request, folder: Path, observer: Observer) -> Manifest:
     config, features = request.config, features_of(request.config)
-    folder = _enter(request)
     texts = _parted(unlabelled.read(request.raw, request.lang, request.reading), request)
     tokenizer = _tokenizer(texts.train, request)
     train, dev = (Spool(_pieces(some, tokenizer, config), folder) for some in texts[:2])

@@ -39,7 +39,6 @@ from models.training.objectives import Labels, Tags
 from models.training.observer import Observer
 from models.training.pace import pace_of
 from models.training.request import Request
-from schemas.errors import UnavailableError
 from schemas.model_version import AS_USUAL, Manifest, Sample
 
 __all__ = ["Learnt", "Request", "learn", "learn_course", "sources", "train"]
@@ -67,18 +66,11 @@ def train(request: Request, observer: Observer, processes: int = 1) -> Manifest:
             end; what was finished can be resumed.
     """
     transfer.check(request.config, request.init_from)
-    try:
+    with workspace.unfinished(request.out):
         folder = _enter(request)
         with together.joined(request, processes, folder) as exchange:
             learnt = learn(request, folder, observer, exchange)
         return _conclude(request, learnt, folder)
-    except OSError as error:
-        raise UnavailableError(
-            f"{request.out} cannot be written: {error.strerror or error}; make room, then train "
-            "again with --resume"
-        ) from error
-    finally:
-        workspace.leave(request.out)
 
 
 def learn(request: Request, folder: Path, observer: Observer, exchange: Exchange) -> Learnt:

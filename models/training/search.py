@@ -21,7 +21,7 @@ from models.training.config import Config
 from models.training.exchange import ALONE
 from models.training.observer import Observer
 from models.training.space import Space
-from schemas.errors import SettingsError
+from schemas.errors import SettingsError, UnavailableError
 
 _ORIGIN = "origin"
 _BEFORE_GIVING_UP = 3
@@ -81,6 +81,7 @@ class Search:
         Raises:
             SettingsError: none was trained to its end.
             DataError: the files cannot be used.
+            UnavailableError: the disk takes no more.
         """
         while len(self._ended()) < trials:
             self._try(observer)
@@ -103,6 +104,11 @@ class Search:
             state = TrialState.COMPLETE
         except optuna.TrialPruned:
             state = TrialState.PRUNED
+        except OSError as error:
+            raise UnavailableError(
+                f"a trial cannot write to {tempfile.gettempdir()}: {error.strerror or error}; make "
+                "room, then give the command again"
+            ) from error
         finally:
             self._study.tell(trial, score, state)
             keras.utils.clear_session()  # networks of other trials would fill the memory

@@ -8,12 +8,13 @@ pictures and TensorBoard's event files stay.
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UnavailableError
 
 CURVE = "learning_curve.png"
 CONFUSION = "confusion_matrix.png"
@@ -49,6 +50,23 @@ def enter(out: Path, recipe: bytes, files: Mapping[str, Path], resume: bool) -> 
     return folder
 
 
+@contextmanager
+def unfinished(out: Path) -> Iterator[None]:
+    """Surround the training of `out`: where it ends before anything was learnt nothing is left.
+
+    Raises UnavailableError where the disk takes no more; what was finished can be resumed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"{out} cannot be written: {error.strerror or error}; make room, then give the "
+            "command again with --resume"
+        ) from error
+    finally:
+        _leave(out)
+
+
 def origin(recipe: bytes, files: Mapping[str, Path]) -> dict[str, str]:
     """Return what tells a training from others: the sha256 of its parts, by their names.
 
@@ -61,15 +79,6 @@ def origin(recipe: bytes, files: Mapping[str, Path]) -> dict[str, str]:
 def changed(begun: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """Return the names of the parts that two origins do not share."""
     return sorted(key for key in {*wanted, *begun} if wanted.get(key) != begun.get(key))
-
-
-def leave(out: Path) -> None:
-    """Remove the folder of a training that ended before anything was learnt."""
-    folder = beside(out)
-    if folder.is_dir() and {_ORIGIN}.issuperset(
-        path.name for path in folder.iterdir() if path.suffix != ".log"
-    ):
-        shutil.rmtree(folder)
 
 
 def clear(folder: Path) -> None:
@@ -101,3 +110,12 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _leave(out: Path) -> None:
+    """Remove the folder of a training that ended before anything was learnt."""
+    folder = beside(out)
+    if folder.is_dir() and {_ORIGIN}.issuperset(
+        path.name for path in folder.iterdir() if path.suffix != ".log"
+    ):
+        shutil.rmtree(folder)

@@ -1,7 +1,11 @@
-"""From texts to the views: spans, each a slice of its own text, and dialogues by their history."""
+"""From texts to the views: spans, each a slice of its own text, dialogues by their history, and one
+text that a joint version answers for several tasks."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -65,3 +69,37 @@ def test_spans_are_found_and_looked_up(answered: Installation) -> None:
     assert "".join(text for *_, text in found["words-zh"]) == ZH.replace("　", "")
     assert [text for *_, text in found["pos-en"]][-3:] == ["…", "ﬁne", "!"]
     assert found["nothing"] == []
+
+
+JOINT = "import sys; from pathlib import Path; from tests.models import joint_version as joint; "
+JOINT += "joint.write(Path(sys.argv[1]))"
+TASKS = ("classification", "sentiment", "tagging")
+
+
+def test_one_text_has_a_row_for_each_task_that_a_joint_version_answers(
+    answered: Installation, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-c", JOINT, tmp_path], check=True, capture_output=True)
+    answered.run("models", "register", str(tmp_path / "v"), "--route")
+    samples = json.loads((tmp_path / "v" / "manifest.json").read_bytes())["samples"]
+    text = samples[0]["text"]
+    wanted = {one["task"]: one["prediction"] for one in samples if one["text"] == text}
+    numbers = count()
+    rows = " UNION ALL ".join(f"SELECT model FROM {task} WHERE job_id = :job" for task in TASKS)
+
+    def routed() -> str:
+        """Ask once more; return the job that the joint version was the default for."""
+        job = f"joint-{next(numbers)}"
+        line = json.dumps({"job_id": job, "text": text, "lang": "en"})
+        answered.run(
+            "publish", *(word for one in TASKS for word in ("--task", one)), "-", given=line
+        )
+        answered.wait_for(job, lambda: len(answered.sql(rows, job=job)) == len(TASKS), SECONDS)
+        return job if {model for (model,) in answered.sql(rows, job=job)} == {"joint"} else ""
+
+    job = answered.wait_for("the new route", routed, SECONDS)
+    for task in TASKS[:2]:
+        ((label,),) = answered.sql(f"SELECT label FROM {task} WHERE job_id = :job", job=job)
+        assert label == wanted[task]["label"]
+    spans = [(one["start"], one["end"], one["label"]) for one in wanted["tagging"]["spans"]]
+    assert [tuple(row[:3]) for row in answered.sql(SPANS, job=job)] == spans != []

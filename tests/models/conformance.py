@@ -84,7 +84,7 @@ def _of_tokens(encoder: catalog.EncoderConfig) -> bool:
 
 
 def _one_of_a_kind(encoder: catalog.EncoderConfig) -> bool:
-    """A beam search takes long to trace, so not with every cell."""
+    """Every cell gives a head the like vectors, and tagging tries them all: two are enough here."""
     return encoder in (_recurrent("gru", True), ENCODERS["transformer"])
 
 
@@ -139,7 +139,7 @@ HEADS: dict[str, Head] = {
         ExtractionConfig(units=8, facts=4, dropout=0.0, sentences=1),
         Task.SUMMARIZATION,
         _summarised,
-        _of_tokens,
+        _one_of_a_kind,
     ),
 }
 
@@ -205,6 +205,14 @@ class Subject:
     def first(self) -> tuple[float, dict[str, Any]]:
         """Loss and gradient of the network as it begins."""
         return self.slopes(self.network)
+
+    def loss_of(self, batch: Batch) -> tuple[float, float]:
+        """Return the mean loss of a batch, and over how many texts or tokens it is the mean."""
+        ids, labels = tf.nest.map_structure(tf.convert_to_tensor, (batch.ids, batch.labels))
+        output = tf.nest.map_structure(_as_float32, self.network(ids, training=True))
+        objective = self.course.objective
+        loss = objective.loss(self.network, ids, output, labels)
+        return float(loss), float(objective.count(ids, labels))
 
     def learn(self, rate: float, most: int) -> float:
         """Train on all examples until all are right, `most` steps at most; return the score."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models import catalog
+from models.training.exchange import Joined
 from tests.models.conformance import ENCODERS, HEADS, ROWS, Subject, kinds
 
 IDLE = ("/key/bias",)
@@ -42,6 +43,15 @@ def test_the_gradient_reaches_every_weight(subject: Subject) -> None:
     assert all(slope is not None for slope in slopes.values())
     still = [path for path, slope in slopes.items() if np.abs(slope).max() < 1e-7]
     assert [path for path in still if not path.endswith(IDLE)] == []
+
+
+def test_the_shares_of_two_processes_weigh_as_the_whole_batch(subject: Subject) -> None:
+    """The rest of training in several processes knows no head (`test_together`)."""
+    whole, count = subject.loss_of(subject.batch)
+    shares = [Joined(rank, 2, {}, 0).share(subject.batch) for rank in (0, 1)]
+    losses, counts = zip(*map(subject.loss_of, shares), strict=True)
+    assert sum(counts) == count
+    assert np.average(losses, weights=counts) == pytest.approx(whole, rel=1e-4)
 
 
 def test_mixed_precision_is_close(subject: Subject) -> None:

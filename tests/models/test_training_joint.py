@@ -6,19 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from typer.testing import CliRunner
 
-from models import artifact
+from models import artifact, catalog
 from models.live_model import LiveModel
 from models.training import joint_recipe, run
-from models.training.batches import Encoded, by_length, rows, shuffled
+from models.training.batches import Batch, Encoded, by_length, rows, shuffled
 from models.training.config import load
-from models.training.joint import joined
+from models.training.exchange import Joined
+from models.training.joint import Joint, Part, joined
+from models.training.objectives import Labels, Tags
 from models.training.observer import Silent
 from schemas.errors import SettingsError
 from schemas.model_version import Manifest
 from schemas.question import Question
 from schemas.task import Task
+from tests.models import joint_version
 from workers.cli import app
 
 ENCODER = """
@@ -165,6 +169,29 @@ def test_batches_are_of_one_task_each() -> None:
     assert all(len({number < 5 for number in batch}) == 1 for batch in drawn)
     assert rows(both, 2) == 2 * len(drawn) == 10
     assert [len(set(batch.labels[:, 0])) for batch in by_length(both, 4)] == [1, 1, 1]
+
+
+def test_the_shares_of_two_processes_weigh_as_the_whole_batch() -> None:
+    """Labels, and tags by a CRF in sentences of different lengths."""
+    network, random = catalog.build(joint_version.architecture(12)), np.random.default_rng(1)
+    goals = (Labels(3, 0.1), Labels(2, 0.1), Tags(joint_version.LABELS[Task.TAGGING]))
+    pairs = zip(joint_version.LABELS, goals, strict=True)
+    objective = Joint([Part(task.value, goal, 1.5, True) for task, goal in pairs])
+    shape = network.input_shape[2:]
+    ids = [random.integers(1, 12, (size, *shape)).astype(np.int32) for size in (2, 3, 4, 5, 9)]
+    some = Encoded(ids, np.array([0, 1, 0, 1, 1], np.int32))
+    tagged = some._replace(labels=[np.full(len(one), 2, np.int32) for one in ids])
+
+    def weighed(batch: Batch) -> tuple[float, float]:
+        labels = tf.constant(batch.labels)
+        loss = objective.loss(network, batch.ids, network(batch.ids), labels)
+        return float(loss), float(objective.count(batch.ids, labels))
+
+    for batch in by_length(joined([some, some, tagged], (1, 1, 1)), 5):
+        whole, count = weighed(batch)
+        shares = [weighed(Joined(rank, 2, {}, 0).share(batch)) for rank in (0, 1)]
+        assert sum(own for _, own in shares) == count
+        assert sum(loss * own for loss, own in shares) == pytest.approx(whole * count, rel=1e-4)
 
 
 def test_an_epoch_shows_a_task_as_often_as_the_recipe_says() -> None:

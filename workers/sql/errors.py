@@ -51,7 +51,7 @@ def translated() -> Iterator[None]:
         raise translate(error) from None
 
 
-def translate(error: Exception) -> TextmillError:
+def translate(error: BaseException) -> TextmillError:
     """The kind of an error that a statement, a commit or a connection raised."""
     if isinstance(error, UnicodeError | OverflowError):  # raised while a value is bound
         return UnstorableError("a value cannot be encoded")

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import make_url, text
 
 from workers.sql.engine import open_engine
-from workers.sql.errors import translated
+from workers.sql.errors import translate, translated
 
 SCHEMA = "studies"
 
@@ -24,15 +24,19 @@ def studies(url: str) -> Iterator[Any]:
 
     Raises:
         SettingsError: the URL is of no supported database.
-        UnavailableError: the database does not answer.
+        UnavailableError: the database does not answer, or takes no more.
     """
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
 
     with translated():
         place, how = _place(url)
         storage = RDBStorage(place, engine_kwargs=how)
     try:
-        yield storage
+        with translated():
+            yield storage
+    except StorageInternalError as error:  # an error of SQLAlchemy's, in Optuna's words
+        raise translate(error.__cause__ or error) from error
     finally:
         storage.remove_session()
         storage.engine.dispose()

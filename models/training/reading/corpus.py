@@ -89,6 +89,8 @@ class Corpus(Generic[E_co]):
                 yield example
             if not found:
                 spoilt = f"; the first that is none: {self._first}" if self._first else ""
+                if "missing required field" in spoilt:
+                    spoilt += ": --text-column and --label-column name other keys"
                 raise DataError(f"{path} holds no examples{spoilt}")
 
     def check_language(self, lang: Language) -> None:

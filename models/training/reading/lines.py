@@ -27,7 +27,8 @@ def lines(path: Path) -> Iterator[bytes]:
             first = file.readline(LONGEST + 1)
             yield from _whole(first.removeprefix(_BYTE_ORDER_MARK), file)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read: {why}") from error
 
 
 def check_length(line: bytes) -> bytes:
