@@ -6,6 +6,7 @@ and the table in README.md is made of those files alone.
 """
 
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,16 @@ import typer
 
 from models.artifact import MANIFEST
 from models.quiet import import_tensorflow
+from models.training import seeds
+from models.training.seeds import Seeds
 from models.training.starters import STARTER_DIRECTORY, STARTERS, Starter
 from schemas.errors import DataError, TextmillError
 
 FOLDER = Path(__file__).parent / "scores"
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- scores: made by make scores -->\n", "<!-- end of scores -->\n"
+_COUNTS = ("entity_f1", "word_f1", "rouge_l", "accuracy")
+"""Which score says most of a version: the first that it has."""
 _SHOWN = ("accuracy", "macro_f1", "entity_f1", "word_f1", "rouge_1", "rouge_2", "rouge_l", "ece")
 
 
@@ -47,7 +52,7 @@ def main(
         found = msgspec.json.encode(_score(starter, corpus, path))
         (FOLDER / f"{starter.name}.{corpus}.json").write_bytes(msgspec.json.format(found) + b"\n")
         typer.echo(f"{starter.name} on {corpus}")
-    README.write_text(with_table(README.read_text("utf-8"), read()), "utf-8")
+    README.write_text(with_table(README.read_text("utf-8"), read(), seeds.read()), "utf-8")
 
 
 def shipped() -> list[tuple[Starter, str]]:
@@ -63,10 +68,11 @@ def read() -> list[Score]:
     ]
 
 
-def with_table(text: str, found: list[Score]) -> str:
-    """Return the text with the table of these scores between its two marks."""
+def with_table(text: str, found: list[Score], spread: Mapping[str, Seeds]) -> str:
+    """Return the text with the table of these scores between its two marks, and that of seeds."""
     before, _, rest = text.partition(BEGIN)
-    return before + BEGIN + "\n" + _table(found) + "\n" + END + rest.partition(END)[2]
+    tables = _table(found) + (_of_seeds(spread) if spread else "")
+    return before + BEGIN + "\n" + tables + "\n" + END + rest.partition(END)[2]
 
 
 def _score(starter: Starter, corpus: str, path: Path) -> Score:
@@ -84,6 +90,22 @@ def _table(found: list[Score]) -> str:
         values = (one.metrics.get(name) for name in shown)
         cells = [f"{value:.3f}" if value is not None else "" for value in values]
         rows.append([f"`{one.model}`", one.corpus, str(one.examples), *cells])
+    return _lines(rows)
+
+
+def _of_seeds(spread: Mapping[str, Seeds]) -> str:
+    """Return mean and deviation of the score that counts, over all test files of a version."""
+    rows = [["version", "score", "mean", "deviation", "seeds"], ["---"] * 5]
+    for name, one in sorted(spread.items()):
+        score = next(score for score in _COUNTS if f"test_{score}" in one.scores)
+        found = one.scores[f"test_{score}"]
+        numbers = [f"{found.mean:.3f}", f"{found.deviation:.3f}", str(len(one.seeds))]
+        rows.append([f"`{name}`", score, *numbers])
+    head = "\nThe same recipes with other seeds, all test files of a version together:\n\n"
+    return head + _lines(rows)
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

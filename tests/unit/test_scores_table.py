@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import scores
+from models.training import seeds
 from schemas.errors import DataError
 
 
@@ -13,9 +14,10 @@ def test_the_table_in_the_readme_is_made_of_the_committed_scores() -> None:
     text, found = scores.README.read_text("utf-8"), scores.read()
     expected = {(one.name, corpus) for one, corpus in scores.shipped()}
     assert {(one.model, one.corpus) for one in found} == expected
-    assert scores.with_table(text, found) == text
+    assert scores.with_table(text, found, seeds.read()) == text
     other = [*found[:-1], scores.Score(**{**_facts(found[-1]), "metrics": {"accuracy": 0.1234}})]
-    assert scores.with_table(text, other) != text
+    assert scores.with_table(text, other, seeds.read()) != text
+    assert scores.with_table(text, found, {}) != text
 
 
 def _facts(score: scores.Score) -> dict[str, Any]:
