@@ -30,10 +30,10 @@ def memory_used() -> int:
 WARM_LENGTH: Final = 64
 """Longest shape of the warm-up, in tokens: there is one trace for all, and most texts are short."""
 
-TIMED: Final = ((16, 1), (WARM_LENGTH, 1), (16, 32), (WARM_LENGTH, 32), (16, 1), (WARM_LENGTH, 128))
-"""Shapes, as (length, rows), that say what batches of a version cost here."""
-TIMED_S: Final = 0.3
-"""How long that may take, but for the last shape."""
+TIMED: Final = ((16, 1), (WARM_LENGTH, 1), (16, 32), (WARM_LENGTH, 32))
+"""Shapes, as (length, rows), that say what batches of a version cost here, until batches do."""
+TIMED_S: Final = 0.1
+"""How long that may take, but for the last shape: a start should be quick."""
 
 
 def load(version: ModelVersion) -> LiveModel:

@@ -5,6 +5,7 @@ the same one that `textmill work` runs, reached through Celery's in-memory broke
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -50,8 +51,18 @@ def _try_log(settings: Settings) -> None:
     open_log(settings).close()
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """Let SIGTERM and SIGINT end the running loop gently."""
+def stop_on_signals(stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
+    """Let SIGTERM and SIGINT end the running loop gently.
+
+    Before `ready` is set they end the process at once: nothing is in hand then, and a model that
+    loads cannot be interrupted. None: it is ready.
+    """
+
+    def leave() -> None:
+        if ready is not None and not ready.is_set():
+            os._exit(0)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, leave)

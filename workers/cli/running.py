@@ -84,9 +84,14 @@ def _run_embedded(settings: Settings) -> None:
     from workers.serve import stop_on_signals
 
     async def main() -> None:
-        stop = asyncio.Event()
-        stop_on_signals(stop)
-        await run(settings, stop, lambda store: _greet(settings))
+        stop, ready = asyncio.Event(), asyncio.Event()
+        stop_on_signals(stop, ready)
+
+        def greet(_: object) -> None:
+            ready.set()
+            _greet(settings)
+
+        await run(settings, stop, greet)
 
     uvloop.run(main())
 
