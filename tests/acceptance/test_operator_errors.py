@@ -317,7 +317,7 @@ COMMANDS = [
     ),
     *(["config"], ["schema"], ["doctor"], ["results", "get"], ["results", "list"]),
     *(["topics", "create"], ["db", "upgrade"], ["models", "list"], ["models", "register"]),
-    *(["simulate"], ["tune"]),
+    *(["simulate"], ["tune"], ["models", "profile"]),
 ]
 
 
