@@ -189,14 +189,15 @@ def frozen(processes: Sequence[Process]) -> Iterator[None]:
 
 @contextmanager
 def frozen_while_batches_wait(processes: Sequence[Process], client: Any) -> Iterator[None]:
-    """Frozen at a moment when a batch waits in Redis; what they had in hand may be all they had."""
-    for _ in range(20):
+    """Frozen at a moment when a batch waits in Redis: when one was reported, and its successor is
+    on the way. Mostly all they have is in hand, one batch computed and one parsed."""
+    for _ in range(100):
         with frozen(processes):
-            time.sleep(0.2)  # for the dispatcher to use its credits
+            time.sleep(0.1)  # for the dispatcher to use its credits
             if queued(client):
                 yield
                 return
-        time.sleep(0.02)
+        time.sleep(0.03)
     raise AssertionError("no batch ever waited in Redis")
 
 
