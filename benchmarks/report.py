@@ -61,8 +61,8 @@ def flat(found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def shown(value: Any) -> str:
     """A value for people."""
-    if value is None:
-        return "–"
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -18,7 +18,7 @@ import typer
 
 from benchmarks import answers, options, peers, plots
 from benchmarks.answers import Kept
-from benchmarks.part import Outcome, measure
+from benchmarks.part import Outcome, StalledError, measure
 from benchmarks.peers import PEERS, Peer
 from benchmarks.processes import ROOT, ChildEndedError, module, textmill
 from benchmarks.report import finish, ratio, say
@@ -28,6 +28,8 @@ from schemas.errors import TextmillError
 
 WORK = ("work", "--device", "cpu")
 _PARTS = ("raw_limit", "textmill", *(peer.name for peer in PEERS))
+
+_TOO_FEW = "all rows that count came at one moment: give it more texts"
 
 
 def main(
@@ -101,7 +103,7 @@ def peer_part(where: Rig, given: Subject, topic: str, peer: Peer, limit: float) 
     count = len(given.texts)
     try:
         return measure(where, commands, Kept.BENCH_ANSWER, run, count, given.directory, limit)
-    except ChildEndedError as error:
+    except (ChildEndedError, StalledError) as error:
         return str(error)
 
 
@@ -114,6 +116,7 @@ def _result(
 ) -> dict[str, Any]:
     outcomes = {"textmill": ours, **done}
     speeds = {name: outcome.texts_per_s for name, outcome in outcomes.items()}
+    reasons |= {name: _TOO_FEW for name, speed in speeds.items() if speed is None}
     speeds = {"raw_limit": round(raw["texts_per_s"], 1), **speeds, **dict.fromkeys(reasons)}
     labels = {name: outcome.labels for name, outcome in outcomes.items()}
     labels["raw_limit"] = {int(number): label for number, label in raw["labels"].items()}

@@ -159,6 +159,7 @@ def test_results_are_shown_flat_without_lists() -> None:
         "0.123",
         "12,346",
     ]
+    assert report.shown(True) == "yes"
     assert report.ratio(1.0, None) is None
     assert report.ratio(1.0, 3.0) == 0.333
 
