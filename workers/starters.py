@@ -1,12 +1,16 @@
 """Entering the shipped starter versions into the registry, at the first start.
 
 A starter answers by default only where nothing is routed yet, so that starting again never takes
-back what an operator has changed. One that is registered already is left as it is: its path may be
-that of another machine, and this one finds its own files by their digest (`find`). Where several
-starters could answer a task in a language, `DEFAULTS` says which does; the others answer jobs that
-name them.
+back what an operator has changed. Only where an earlier release's version of the same starter is
+routed, whose files went with that release, its successor takes the route: else nothing would answer
+after an upgrade. It never goes back, as two releases may share a registry for a while.
+
+One that is registered already is left as it is: its path may be that of another machine, and this
+one finds its own files by their digest (`find`). Where several starters could answer a task in a
+language, `DEFAULTS` says which does; the others answer jobs that name them.
 """
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.resources import files
@@ -18,6 +22,8 @@ from schemas.errors import ArtifactError
 from schemas.model_version import Language
 from schemas.task import Task
 from workers.ports import ModelVersion, Registry
+
+_log = logging.getLogger(__name__)
 
 DEFAULTS: Mapping[tuple[Task, Language], str] = {
     (Task.CLASSIFICATION, "en"): "intent-en",
@@ -58,6 +64,20 @@ def _enroll(registry: Registry, known: Mapping[str, ModelVersion], path: Path) -
     version = known.get(digest) or registry.register(manifest, digest, path)
     routes = registry.routes()
     for pair in product(version.tasks, version.languages):
-        if pair not in routes and DEFAULTS.get(pair, manifest.name) == manifest.name:
+        routed = routes.get(pair)
+        free = routed is None and DEFAULTS.get(pair, manifest.name) == manifest.name
+        if free or (routed is not None and _succeeds(version, routed)):
             registry.route(*pair, version)
     return version
+
+
+def _succeeds(version: ModelVersion, routed: ModelVersion) -> bool:
+    """Whether `routed` is an earlier one of this starter, and its files are not here any more."""
+    if routed.name != version.name or routed.version >= version.version:
+        return False
+    with suppress(ArtifactError):
+        if artifact.digest(artifact.read_manifest(routed.path)) == routed.digest:
+            return False
+    old, new = routed.version, version.version
+    _log.warning("%s@%d is not here any more; @%d answers from now on.", routed.name, old, new)
+    return True
