@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from schemas.prediction import Span
+from schemas.record import Terminal
 from schemas.settings import Settings, load
 from schemas.task import Task
 
@@ -38,7 +39,8 @@ def demo() -> None:
     published = run.publish(settings)
     console.print(f"Published {published} texts to the log at {settings.log_path}")
     uvloop.run(_answer(console, settings, published))
-    _show(console, settings)
+    if _show(console, settings) < published:
+        raise typer.Exit(1)
 
 
 async def _answer(console: "Console", settings: Settings, published: int) -> None:
@@ -58,7 +60,8 @@ async def _answer(console: "Console", settings: Settings, published: int) -> Non
         await run.answer_all(settings, published, before, advance)
 
 
-def _show(console: "Console", settings: Settings) -> None:
+def _show(console: "Console", settings: Settings) -> int:
+    """Show rows, totals and ways on; how many of the samples have an answer."""
     from workers.assembly import Store
     from workers.demo import samples
 
@@ -66,8 +69,9 @@ def _show(console: "Console", settings: Settings) -> None:
         for source, task in samples.SOURCES:
             texts = {job.job_id: job.text for job in samples.read(source)}
             _show_rows(console, store.engine, f"{source.removesuffix('.jsonl')}", task, texts)
-        _show_totals(console, store.engine)
+        answered = _show_totals(console, store.engine)
     _show_ways_on(console, settings)
+    return answered
 
 
 def _show_rows(
@@ -106,19 +110,25 @@ def _shown(value: object) -> str:
     return str(value or "")
 
 
-def _show_totals(console: "Console", engine: "Engine") -> None:
+def _show_totals(console: "Console", engine: "Engine") -> int:
     from sqlalchemy import text
 
     from workers.demo.samples import DEMO_TENANT
 
+    tenant = {"tenant": DEMO_TENANT}
+    endings = text(
+        "SELECT state, reason, count(*) AS texts FROM ending WHERE tenant = :tenant "
+        "GROUP BY state, reason ORDER BY texts DESC"
+    )
     with engine.connect() as connection:
-        tenant = {"tenant": DEMO_TENANT}
         rows = connection.scalar(text("SELECT count(*) FROM result WHERE tenant = :tenant"), tenant)
-        again = connection.scalar(
-            text("SELECT count(*) FROM ending WHERE tenant = :tenant AND state = 'DUPLICATE'"),
-            tenant,
-        )
+        ended = connection.execute(endings, tenant).all()
+    again = sum(one.texts for one in ended if one.state == Terminal.DUPLICATE)
     console.print(f"{rows} rows in [bold]result[/bold]; {again} duplicates recognised so far.")
+    for one in ended:
+        if one.state != Terminal.DUPLICATE:
+            console.print(f"{one.texts} texts ended as {one.state}: {one.reason}", style="red")
+    return rows or 0
 
 
 def _show_ways_on(console: "Console", settings: Settings) -> None:
