@@ -83,11 +83,6 @@ class Tokenizer:
             self.lexicon.save(lexicons.beside(path))
 
     @property
-    def looks_words_up(self) -> bool:
-        """Whether `encode` remembers the ids of words."""
-        return self._words is not None
-
-    @property
     def spellings(self) -> dict[str, int]:
         """Number of each token, by its spelling."""
         return dict(self._rust.get_vocab())

@@ -1,12 +1,16 @@
 """Ids by way of words: those that the tokenizer itself gives, whatever the text."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as RustTokenizer
 
 from models.text.cleaning import ParsingConfig
 from models.text.tokenizer import Tokenizer
-from models.text.vocabulary import Unit
+from models.text.vocabulary import WITHIN_WORDS, Unit
+from models.text.word_ids import by_word
 
 TEXTS = ["Don't play 3.5 songs at www.x.org, 今天天气真好!", "play some music", "今天 不好"] * 2
 UNITS: tuple[Unit, ...] = ("subword", "character", "word", "chinese word")
@@ -19,10 +23,15 @@ def _both(tokenizer: Tokenizer, texts: list[str]) -> tuple[list[list[int]], list
     return quick, [ids for ids, _ in tokenizer.spelt(texts)]
 
 
+def _by_word(tokenizer: Tokenizer, folder: Path) -> bool:
+    tokenizer.save(folder / "tokenizer.json")
+    return by_word(RustTokenizer.from_file(str(folder / "tokenizer.json")), WITHIN_WORDS)
+
+
 @pytest.mark.parametrize("unit", UNITS)
-def test_every_unit_gives_the_same_ids(unit: Unit) -> None:
+def test_every_unit_gives_the_same_ids(unit: Unit, tmp_path: Path) -> None:
     tokenizer = Tokenizer.fit(TEXTS, vocabulary=100, min_frequency=1, unit=unit)
-    assert tokenizer.looks_words_up
+    assert _by_word(tokenizer, tmp_path)
 
     @settings(deadline=None)
     @given(st.lists(st.one_of(st.text(), st.lists(PIECES).map("".join)), max_size=6))
@@ -34,9 +43,9 @@ def test_every_unit_gives_the_same_ids(unit: Unit) -> None:
     holds()
 
 
-def test_patterns_that_may_look_beyond_a_blank_are_left_to_the_tokenizer() -> None:
+def test_patterns_that_may_look_beyond_a_blank_are_left_to_the_tokenizer(tmp_path: Path) -> None:
     cleaned = ParsingConfig(clean=("number",))
     tokenizer = Tokenizer.fit(TEXTS, vocabulary=100, min_frequency=1, parsing=cleaned)
-    assert not tokenizer.looks_words_up
+    assert not _by_word(tokenizer, tmp_path)
     quick, slow = _both(tokenizer, ["play 3.5 songs"])
     assert quick == slow

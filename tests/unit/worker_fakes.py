@@ -214,10 +214,10 @@ class FakeRegistry:
         return {("sentiment", one.version_id): one for one in self.all if one.version_id % 2}
 
     def register(self, *_: object) -> ModelVersion:
-        raise NotImplementedError
+        raise NotImplementedError("a worker registers nothing")
 
     def route(self, *_: object) -> None:
-        raise NotImplementedError
+        raise NotImplementedError("a worker routes nothing")
 
     def _answer(self) -> None:
         if self.away:

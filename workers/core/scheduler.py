@@ -165,15 +165,12 @@ class Scheduler:
     def _isolated(self, now: float) -> list[tuple[WorkerState, Flight]]:
         sacrifice = self._sacrifice()
         for worker in self._flights.open_workers(now):
-            if worker.worker_id == sacrifice and not self._flights.load(sacrifice):
-                suspects = self._isolation.next(worker.serves)
-                if suspects is not None:
-                    return [
-                        (
-                            worker,
-                            self._send(worker, Formed(suspects, Release.IDLE), now, isolated=True),
-                        )
-                    ]
+            if worker.worker_id != sacrifice or self._flights.load(sacrifice):
+                continue
+            suspects = self._isolation.next(worker.serves)
+            if suspects is not None:
+                alone = Formed(suspects, Release.IDLE)
+                return [(worker, self._send(worker, alone, now, isolated=True))]
         return []
 
     def _ordinary(self, now: float, *, flush: bool) -> list[tuple[WorkerState, Flight]]:
