@@ -5,6 +5,7 @@ to `models/starter/`. A version that is there already is left alone and an unfin
 on where it stopped, so the command can be repeated until all is done.
 """
 
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -19,7 +20,7 @@ from schemas.task import Task
 _PACKAGE = Path(__file__).parent.parent
 STARTER_DIRECTORY = _PACKAGE / "starter"
 CACHE = _PACKAGE.parent / ".cache"
-"""Where vectors lie that were made for a training and are not shipped."""
+"""Where vectors lie that were made for a training and are not shipped, by their words."""
 
 
 class Starter(NamedTuple):
@@ -125,11 +126,12 @@ def _vectors(starter: Starter, data: Path) -> Path:
     """Return a file with the first vectors of the starter's words, written once for all seeds."""
     from models.training import config, sentence_encoder, unlabelled
 
-    encoder = config.read(_recipe(starter)).encoder
-    path = CACHE / f"{starter.name}-{encoder.embedding}.txt.gz"
+    size = config.read(_recipe(starter)).encoder.embedding
+    texts = unlabelled.read([data / f"{name}.jsonl.gz" for name in starter.words], starter.lang)
+    words = sentence_encoder.words_of(texts)
+    path = CACHE / f"{sha256(chr(10).join(words).encode()).hexdigest()[:16]}-{size}.txt.gz"
     if not path.exists():
-        texts = unlabelled.read([data / f"{name}.jsonl.gz" for name in starter.words], starter.lang)
-        sentence_encoder.write(path, sentence_encoder.words_of(texts), encoder.embedding)
+        sentence_encoder.write(path, words, size)
     return path
 
 
