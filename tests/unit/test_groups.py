@@ -7,7 +7,7 @@ from schemas.batch import WorkerState, decode_state, encode
 from schemas.errors import SettingsError, UsageError
 from schemas.groups import EVERYTHING, Share, parse, share_of
 from tests.unit.examples import delivery, version, worker
-from tests.unit.test_scheduler import PATIENCE_S, Story
+from tests.unit.story import PATIENCE_S, Story
 from tests.unit.worker_fakes import FakeRegistry, HashModel
 from workers.core.batcher import Batcher
 from workers.core.cost import Cost

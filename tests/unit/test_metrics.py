@@ -14,7 +14,7 @@ from schemas.record import Terminal
 from schemas.settings import load
 from tests.unit.examples import delivery, partition
 from tests.unit.fakes import MemoryStore
-from tests.unit.test_scheduler import PATIENCE_S, Story
+from tests.unit.story import PATIENCE_S, Story
 from tests.unit.worker_fakes import (
     FakeRegistry,
     FakeResults,
