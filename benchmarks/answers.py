@@ -143,11 +143,13 @@ def padding_efficiency(found: Sequence[Row], longest: int) -> float | None:
 
     A text beyond the `longest` input is reckoned as one of that length.
     """
-    from models.shapes import plan
+    from models.shapes import TOKEN_BUDGET, plan, steps
 
     batches: dict[str, list[int]] = {}
     for row in found:
         batches.setdefault(row.batch, []).append(min(row.tokens, longest))
     real = sum(map(sum, batches.values()))
-    padded = sum(s.length * s.rows for lengths in batches.values() for s in plan(lengths))
+    grid = steps(longest)
+    cut = (plan(lengths, TOKEN_BUDGET, grid) for lengths in batches.values())
+    padded = sum(shape.length * shape.rows for shapes in cut for shape in shapes)
     return round(real / padded, 3) if padded else None

@@ -118,6 +118,7 @@ def _result(
     speeds = {name: outcome.texts_per_s for name, outcome in outcomes.items()}
     reasons |= {name: _TOO_FEW for name, speed in speeds.items() if speed is None}
     speeds = {"raw_limit": round(raw["texts_per_s"], 1), **speeds, **dict.fromkeys(reasons)}
+    folded = raw["folded_texts_per_s"]
     labels = {name: outcome.labels for name, outcome in outcomes.items()}
     labels["raw_limit"] = {int(number): label for number, label in raw["labels"].items()}
     wrong = answers.mismatches(labels, judge="raw_limit")
@@ -128,6 +129,8 @@ def _result(
         "tokens": given.about(),
         **speeds,
         "of_raw_limit": ratio(mine, speeds["raw_limit"]),
+        "raw_limit_folded": folded and round(folded, 1),
+        "of_raw_limit_folded": ratio(mine, folded),
         **{f"x_{peer.name}": ratio(mine, speeds[peer.name]) for peer in PEERS},
         "padding_efficiency": answers.padding_efficiency(ours.rows, given.longest),
         "padding_efficiency_raw_limit": round(raw["padding_efficiency"], 3),

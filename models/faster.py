@@ -1,16 +1,19 @@
-"""Running a version as its `run` settings wish, where that is proven here: faster, and the same.
+"""Running a version in another way, where that is proven here: faster, and the same.
 
+    folded       filters are multiplied with the table of tokens beforehand (`models.folding`);
+                 tried with every version that is used as it was trained
     precision    the network computes in float16 or bfloat16 over the same float32 weights
     jit          XLA compiles the network, anew for every shape of an array, in seconds
 
-So XLA serves only shapes that were compiled at the warm-up, each faster than without; all others
-take the usual way, and nothing is ever compiled while a text waits. What is not faster on this
-device, or moves an answer by more than the version allows, is not used, and the log says why.
+The last two are wishes of a version's `run` settings. XLA serves only shapes that were compiled at
+the warm-up, each faster than without; all others take the usual way, and nothing is ever compiled
+while a text waits. What is not faster on this device, or moves an answer by more than the version
+allows, is not used, and the log says why.
 """
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 SHAPES: Final = tuple((length, rows) for length in (16, 32, 64) for rows in (8, 32, 128))
 """`(length, rows)` that are tried: most arrays of short texts are of about these."""
+FEW: Final = ((16, 32), (64, 32))
+"""Those that tell enough of a way that is good for any shape, as a start should be quick."""
 GAIN: Final = 0.95
 """What takes longer than this part of the usual time is not worth another way."""
 ROUNDS: Final = 5
@@ -54,11 +59,29 @@ def chosen(model: LiveModel, run: RunConfig, seconds: Seconds = best_of) -> Live
         run: what its version wishes.
         seconds: how a way of running is timed.
     """
-    if run.precision != "float32":
+    if run.precision == "float32":
+        model = _folded(model, seconds)
+    else:
         model = _in_precision(model, run, seconds)
     if run.jit:
         _compile(model, run, seconds)
     return model
+
+
+def _folded(model: LiveModel, seconds: Seconds) -> LiveModel:
+    other = model.folded()
+    if other is None:
+        return model
+    other.check_samples()
+    usual, wished = (
+        sum(seconds(_call(one.answerer.run, ids)) for ids in _arrays(model, FEW))
+        for one in (model, other)
+    )
+    if wished > GAIN * usual:
+        _say(model, f"is not folded: {usual / wished:.2f} times as fast here")
+        return model
+    _say(model, f"is folded: {usual / wished:.2f} times as fast here")
+    return other
 
 
 def _in_precision(model: LiveModel, run: RunConfig, seconds: Seconds) -> LiveModel:
@@ -79,8 +102,12 @@ def _in_precision(model: LiveModel, run: RunConfig, seconds: Seconds) -> LiveMod
 
 def _runs(model: LiveModel) -> Mapping[tuple[int, int], Callable[[], object]]:
     """A call of the network for each of the `SHAPES`."""
-    arrays = {shape: tf.convert_to_tensor(model.warm_array(*shape)) for shape in SHAPES}
-    return {shape: _call(model.answerer.run, ids) for shape, ids in arrays.items()}
+    arrays = zip(SHAPES, _arrays(model, SHAPES), strict=True)
+    return {shape: _call(model.answerer.run, ids) for shape, ids in arrays}
+
+
+def _arrays(model: LiveModel, shapes: Iterable[tuple[int, int]]) -> list[Any]:
+    return [tf.convert_to_tensor(model.warm_array(*shape)) for shape in shapes]
 
 
 def _call(run: Callable[[Any], Any], ids: Any) -> Callable[[], object]:

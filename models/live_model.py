@@ -30,12 +30,13 @@ from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
+from models.folding import ARRAY_TOKENS, fold
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
 from models.heads.joint import JointConfig
 from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
-from models.shapes import LENGTHS, TOKEN_BUDGET, bucket, plan
+from models.shapes import TOKEN_BUDGET, bucket, plan, steps
 from models.text.tokenizer import Ids
 from schemas.errors import ArtifactError, UsageError
 from schemas.model_version import Manifest
@@ -78,6 +79,10 @@ class LiveModel:
         """What is particular to the kind of head."""
         self.tolerance = TOLERANCE
         """How far its answers may lie from its samples'."""
+        self.array_tokens = TOKEN_BUDGET
+        """Padded tokens that an array should hold at most."""
+        self.lengths = steps(manifest.max_length)
+        """Padded lengths that arrays have, ascending."""
         self._tokenizer = tokenizer
         self._width = network.input_shape[2:]
         self.timings: Sequence[tuple[int, int, float]] = ()
@@ -119,6 +124,15 @@ class LiveModel:
         network = catalog.computing_in(precision, self.network, architecture)
         return LiveModel(self.manifest, self._tokenizer, network)
 
+    def folded(self) -> "LiveModel | None":
+        """Return the same version with its network folded (`models.folding`), where it can be."""
+        network = fold(self.network, catalog.read(self.manifest.architecture))
+        if network is None:
+            return None
+        other = LiveModel(self.manifest, self._tokenizer, network)
+        other.array_tokens = ARRAY_TOKENS
+        return other
+
     @property
     def weight_bytes(self) -> int:
         """What the weights take in memory."""
@@ -146,7 +160,7 @@ class LiveModel:
         rows += len(pieces) - len(parsed)
         sizes = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
         if len(pieces) > len(parsed):
-            length = bucket(int(sizes.max()), LENGTHS)
+            length = bucket(int(sizes.max()), self.lengths)
         ids = np.zeros((rows, length, *self._width), dtype=np.int32)
         if pieces:
             real = np.arange(length) < sizes[:, None]
@@ -197,7 +211,8 @@ class LiveModel:
     ) -> list[Prediction]:
         """The last two stages in a row."""
         answers: dict[int, Prediction] = {}
-        for indices, length, rows in plan([len(one.ids) for one in parsed], token_budget):
+        lengths = [len(one.ids) for one in parsed]
+        for indices, length, rows in plan(lengths, token_budget, self.lengths):
             features = self.features([parsed[index] for index in indices], length, rows)
             answers.update(zip(indices, self.predict(features), strict=True))
         return [answers[index] for index in range(len(parsed))]

@@ -45,17 +45,28 @@ def bucket(value: int, grid: Sequence[int]) -> int:
     return next((step for step in grid if step >= value), value)
 
 
-def plan(lengths: Sequence[int], token_budget: int = TOKEN_BUDGET) -> list[Shape]:
+def steps(longest: int) -> tuple[int, ...]:
+    """Return the padded lengths for a model that reads `longest` tokens at once: LENGTHS and that,
+    so that its longest texts are not padded at all."""
+    return tuple(sorted({*LENGTHS, min(longest, LENGTHS[-1])}))
+
+
+def plan(
+    lengths: Sequence[int],
+    token_budget: int = TOKEN_BUDGET,
+    grid: Sequence[int] = LENGTHS,
+) -> list[Shape]:
     """Cut texts of these token `lengths` into shapes of at most `token_budget` padded tokens.
 
-    Every index comes once; the budget holds also when rows are padded to the next step of `ROWS`. A
-    shape holds at least one text, also one that breaks the budget alone.
+    Lengths are padded to the ascending `grid`. Every index comes once; the budget holds also when
+    rows are padded to the next step of `ROWS`. A shape holds at least one text, also one that
+    breaks the budget alone.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     shapes: list[Shape] = []
     start = 0
     while start < len(order):
-        length = bucket(lengths[order[start]], LENGTHS)
+        length = bucket(lengths[order[start]], grid)
         limit = _most_rows(length, token_budget)
         end = start + 1
         while end < len(order) and end - start < limit and lengths[order[end]] <= length:

@@ -46,6 +46,14 @@ class TextModel(Protocol):
     """What this module asks of a model; `models.live_model.LiveModel` is one."""
 
     @property
+    def array_tokens(self) -> int:
+        """Padded tokens that an array should hold at most."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Padded lengths that arrays have, ascending."""
+
+    @property
     def timings(self) -> Sequence[tuple[int, int, float]]:
         """What arrays took when the model was warm: `(rows, length, seconds)`."""
 
@@ -158,7 +166,8 @@ def _outcomes(given: Read, memory: Memory) -> list[Prediction | BaseException]:
     check = _Suspicion(model).check
     outcomes: list[Any] = _parsed(given, check)
     readable = [i for i, parsed in enumerate(outcomes) if not isinstance(parsed, BaseException)]
-    for shape in plan([len(outcomes[i].ids) for i in readable], memory.budget):
+    budget = min(memory.budget, model.array_tokens)
+    for shape in plan([len(outcomes[i].ids) for i in readable], budget, model.lengths):
         indices = [readable[i] for i in shape.indices]
         run = partial(_predict, model, shape.length, memory)
         predictions = isolate([outcomes[i] for i in indices], run, check)

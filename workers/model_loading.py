@@ -14,6 +14,7 @@ from models import faster  # noqa: E402  # after TensorFlow has had its say
 from models.live_model import LiveModel  # noqa: E402
 from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
 from schemas.errors import ArtifactError  # noqa: E402
+from schemas.model_version import AS_USUAL  # noqa: E402
 from workers import starters  # noqa: E402
 from workers.model_memory import resident  # noqa: E402
 from workers.ports import ModelVersion  # noqa: E402
@@ -60,7 +61,6 @@ def _load(version: ModelVersion) -> LiveModel:
     model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
     model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
     model.check_samples()
-    if model.manifest.run:
-        model = faster.chosen(model, model.manifest.run)
+    model = faster.chosen(model, model.manifest.run or AS_USUAL)
     model.time(TIMED, TIMED_S)
     return model

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from models.shapes import LENGTHS, TOKEN_BUDGET
 from schemas.errors import UsageError
 from schemas.prediction import Prediction
 from schemas.question import Question
@@ -50,6 +51,8 @@ class NullModel:
     """See `workers.inference.TextModel`."""
 
     weight_bytes = 0
+    array_tokens = TOKEN_BUDGET
+    lengths = LENGTHS
     timings: Sequence[tuple[int, int, float]] = ()
 
     def __init__(self, cost: Cost, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -61,7 +61,13 @@ def encode(ids: Any, vocabulary: int, config: TextCNNConfig) -> Any:
     vectors = keras.layers.Dropout(config.dropout, name="embedding_dropout")(vectors)
     vectors = vectors * ops.cast(mask, vectors.dtype)
     features = [_strongest(vectors, width, config.filters) for width in config.widths]
-    features += [
+    features += hashed_bags(tokens, config)
+    return ops.concatenate(features, axis=-1)
+
+
+def hashed_bags(tokens: Any, config: TextCNNConfig) -> list[Any]:
+    """Build the mean vector [batch, size] of the n-grams of each length beside the filters."""
+    return [
         bag(
             tokens,
             n,
@@ -71,7 +77,6 @@ def encode(ids: Any, vocabulary: int, config: TextCNNConfig) -> Any:
         )
         for n in config.ngrams
     ]
-    return ops.concatenate(features, axis=-1)
 
 
 def _strongest(vectors: Any, width: int, filters: int) -> Any:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.shapes import LENGTHS, ROWS, bucket, plan
+from models.shapes import LENGTHS, ROWS, bucket, plan, steps
 
 
 def test_bucket_is_the_smallest_step_that_holds() -> None:
@@ -36,3 +36,10 @@ def test_every_text_once_within_the_budget(lengths: list[int], budget: int) -> N
         assert len(indices) == rows <= max(ROWS)
         assert max(lengths[i] for i in indices) <= length
         assert rows == 1 or bucket(rows, ROWS) * length <= budget
+
+
+def test_the_longest_texts_of_a_model_are_not_padded() -> None:
+    assert plan([200, 197, 9], grid=steps(200)) == [([2, 1, 0], 200, 3)]
+    assert plan([200, 197], grid=LENGTHS) == [([1, 0], 256, 2)]
+    assert steps(64) == LENGTHS
+    assert steps(10_000) == LENGTHS, "a text of 600 tokens is not padded to 10,000"

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from models.shapes import LENGTHS, TOKEN_BUDGET
 from schemas.batch import Batch, BatchItem, Completion, WorkerState
 from schemas.errors import ArtifactError, UnavailableError
 from schemas.job import Job
@@ -71,6 +72,8 @@ class HashModel:
     """A model whose label is a hash of the text; words in a text make it misbehave."""
 
     weight_bytes = 0
+    array_tokens = TOKEN_BUDGET
+    lengths = LENGTHS
 
     def __init__(self, digest: str = "d1") -> None:
         self.digest = digest

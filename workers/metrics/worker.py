@@ -115,6 +115,16 @@ class MeteredModel:
         """See `TextModel`."""
         return self._model.weight_bytes
 
+    @property
+    def array_tokens(self) -> int:
+        """See `TextModel`."""
+        return self._model.array_tokens
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """See `TextModel`."""
+        return self._model.lengths
+
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """See `TextModel`."""
         with self._metrics.stage("parse"):
