@@ -37,7 +37,7 @@ SET_ROUTE = statement(
     """
     INSERT INTO route (task, lang, model_version_id, updated_at)
     VALUES (:task, :lang, :model_version_id, :updated_at)
-    ON CONFLICT (task, lang) DO UPDATE
+    ON CONFLICT (task, lang, tenant) DO UPDATE
     SET model_version_id = excluded.model_version_id, updated_at = excluded.updated_at
     """,
     route,
@@ -85,7 +85,9 @@ class SqlRegistry:
         def read() -> Mapping[tuple[Task, Language], ModelVersion]:
             with reading(self._engine) as connection:
                 rows = connection.execute(
-                    ALL_VERSIONS.add_columns(route.c.task.label("routed"), route.c.lang).join(route)
+                    ALL_VERSIONS.add_columns(route.c.task.label("routed"), route.c.lang)
+                    .join(route, route.c.model_version_id == versions.id)
+                    .where(route.c.tenant == "")
                 ).all()
             return {(Task(row.routed), row.lang): _version(row) for row in rows}
 
