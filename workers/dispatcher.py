@@ -205,6 +205,8 @@ class Dispatcher:
             version_id=first.version.version_id,
             digest=first.version.digest,
             items=tuple(delivery.item for delivery in flight.deliveries),
+            worker_id=worker.worker_id,
+            formed_at=time.time(),
         )
         try:
             await self._hand_over.submit(worker, batch)
