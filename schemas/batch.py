@@ -12,7 +12,6 @@ from schemas.job import Job
 from schemas.record import Partition
 from schemas.task import Task
 
-
 Arm = Literal["live", "canary", "named"]
 """Why a job is answered by its version: by the route, by the route's canary, or as it asked."""
 

@@ -50,12 +50,17 @@ model_version = Table(
 
 
 def _route_key(*, key: bool = False) -> list[Column[Any]]:
-    everybody = "empty: everybody who has no route of their own"
-    tenant = {"server_default": text("''"), "comment": everybody}
     return [
         Column("task", String(20), primary_key=key, nullable=False),
         Column("lang", String(2), primary_key=key, nullable=False),
-        Column("tenant", String(100), primary_key=key, nullable=False, **tenant),
+        Column(
+            "tenant",
+            String(100),
+            primary_key=key,
+            nullable=False,
+            server_default=text("''"),
+            comment="empty: everybody who has no route of their own",
+        ),
     ]
 
 

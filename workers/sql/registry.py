@@ -27,8 +27,10 @@ INSERT_MODEL = statement(
 )
 INSERT_VERSION = statement(
     """
-    INSERT INTO model_version (model, version, digest, state, manifest, path, created_at)
-    VALUES (:model, :version, :digest, 'registered', :manifest, :path, :created_at)
+    INSERT INTO model_version
+        (model, version, digest, state, manifest, path, created_at, parent_id)
+    VALUES (:model, :version, :digest, 'registered', :manifest, :path, :created_at,
+            (SELECT id FROM model_version WHERE digest = :parent))
     ON CONFLICT DO NOTHING
     """,
     model_version,
@@ -38,7 +40,9 @@ SET_ROUTE = statement(
     INSERT INTO route (task, lang, model_version_id, updated_at)
     VALUES (:task, :lang, :model_version_id, :updated_at)
     ON CONFLICT (task, lang, tenant) DO UPDATE
-    SET model_version_id = excluded.model_version_id, updated_at = excluded.updated_at
+    SET model_version_id = excluded.model_version_id, updated_at = excluded.updated_at,
+        previous_version_id = CASE WHEN route.model_version_id = excluded.model_version_id
+                                   THEN route.previous_version_id ELSE route.model_version_id END
     """,
     route,
 )
@@ -75,7 +79,7 @@ class SqlRegistry:
 
         def read() -> Sequence[ModelVersion]:
             with reading(self._engine) as connection:
-                return [_version(row) for row in connection.execute(ALL_VERSIONS)]
+                return [version_of(row) for row in connection.execute(ALL_VERSIONS)]
 
         return retried(read)
 
@@ -89,7 +93,7 @@ class SqlRegistry:
                     .join(route, route.c.model_version_id == versions.id)
                     .where(route.c.tenant == "")
                 ).all()
-            return {(Task(row.routed), row.lang): _version(row) for row in rows}
+            return {(Task(row.routed), row.lang): version_of(row) for row in rows}
 
         return retried(read)
 
@@ -111,6 +115,7 @@ def _register(connection: Connection, manifest: Manifest, digest: str, path: Pat
         "manifest": msgspec.to_builtins(manifest),
         "path": str(path),
         "created_at": datetime.now(UTC),
+        "parent": manifest.parent,
     }
     connection.execute(INSERT_VERSION, values)
     registered = _moved(connection, digest, path)
@@ -136,7 +141,7 @@ def _moved(connection: Connection, digest: str, path: Path) -> ModelVersion | No
         .values(path=str(path))
     )
     row = connection.execute(ALL_VERSIONS.where(versions.digest == digest)).one_or_none()
-    return None if row is None else _version(row)
+    return None if row is None else version_of(row)
 
 
 def _check_route(task: Task, language: Language, version: ModelVersion) -> None:
@@ -164,7 +169,7 @@ def _route(connection: Connection, task: Task, language: Language, version_id: i
         )
 
 
-def _version(row: Row[Any]) -> ModelVersion:
+def version_of(row: Row[Any]) -> ModelVersion:
     manifest: dict[str, Any] = row.manifest
     return ModelVersion(
         version_id=row.id,
