@@ -83,6 +83,16 @@ class SqlRegistry:
 
         return retried(read)
 
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """See `workers.ports.Registry`."""
+
+        def read() -> Manifest:
+            one = select(versions.manifest).where(versions.id == version.version_id)
+            with reading(self._engine) as connection:
+                return msgspec.convert(connection.execute(one).scalar_one(), Manifest)
+
+        return retried(read)
+
     def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
         """See `workers.ports.Registry`."""
 
