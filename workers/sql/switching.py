@@ -11,6 +11,9 @@ from workers.sql.clock import now
 from workers.sql.history import add_event, named
 from workers.sql.routes import PENDING, read_deployment, route_of
 
+ROLLBACK = "rollback"
+"""After it there is no version before: going back twice is not going forth again."""
+
 
 def is_of(key: RouteKey) -> tuple[ColumnElement[bool], ...]:
     """The condition that a row of `route` has this key."""
@@ -34,7 +37,7 @@ def flip(connection: Connection, one: Deployment, reason: str) -> bool:
         return False
     _lead(connection, known, current)
     _mark_live(connection)
-    was = named(_arm(known, current.kind))
+    was = named(_arm(known, current.kind) or (known.live if known else None))
     evidence = {"deployment": one.number, "kind": one.kind, "weight": one.weight}
     add_event(
         connection, one.actor, one.action, one.key, (was, named(one.target)), reason, evidence
@@ -109,7 +112,8 @@ def _lead(connection: Connection, known: Route | None, one: Deployment) -> None:
         arms = (("canary", known.canary), ("shadow", known.shadow))
         gone = [_none(kind) for kind, arm in arms if arm is not None and arm.version_id == target]
         values = {name: value for some in gone for name, value in some.items()}
-        values |= {"model_version_id": target, "previous_version_id": known.live.version_id}
+        previous = None if one.action == ROLLBACK else known.live.version_id
+        values |= {"model_version_id": target, "previous_version_id": previous}
         _set(connection, one.key, **values)
 
 
