@@ -22,7 +22,7 @@ from workers.handover.naming import queue_of
 from workers.handover.station import Station
 from workers.loaded_models import Load, LoadedModels
 from workers.metrics.worker import WorkerMetrics
-from workers.model_memory import resident
+from workers.model_memory import resident, settle
 from workers.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -128,6 +128,7 @@ def _models(
     from workers.model_loading import load as load_model
     from workers.model_loading import memory_used
 
+    settle()
     memory_mib = settings.worker.memory_mib
     timed = metrics.load(load_model)
     return metrics.watch(

@@ -36,7 +36,7 @@ from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.logs import speak
 from workers.metrics.exposition import Exposition
 from workers.metrics.worker import WorkerMetrics
-from workers.model_memory import resident
+from workers.model_memory import resident, settle
 from workers.null_model import loader
 from workers.pulse import PulseFile
 from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE
@@ -189,6 +189,7 @@ class WorkerProcess:
         from workers.model_loading import load as load_model  # imports TensorFlow
         from workers.model_loading import memory_used
 
+        settle()
         load = metrics.load(load_model)
         return metrics.watch(
             LoadedModels(store.registry, load, memory_mib=memory_mib, used=memory_used, share=share)
