@@ -5,10 +5,10 @@
 Two workers and a dispatcher on real services answer a steady open-loop stream, 60 % of what they
 can do with a backlog unless `--rate` says otherwise. A version is replaced by the next again and
 again, then rolled back, then replaced once more while a worker that loads it is killed. Each row
-must name the version that was live when its batch was formed, give or take the seconds in which a dispatcher
-looks at the routes. Latency is from the moment a job was due to its committed row; `during` are the
-jobs that were due while a version was replaced or rolled back, `killed` those due from the killing
-to the end. The stream is a tenant of its own, whose route is the only one that is changed.
+must name the version that was live when its batch was formed, give or take the seconds in which a
+dispatcher looks at the routes. Latency is from the moment a job was due to its committed row;
+`during` are the jobs that were due while a version was replaced or rolled back, `killed` those due
+from the killing to the end. The stream is a tenant of its own, whose route alone is changed.
 """
 
 import threading
