@@ -26,6 +26,7 @@ from tests.acceptance.running import Installation
 from tests.acceptance.versions import variant
 from workers.desired import Event, RouteKey
 
+pytestmark = pytest.mark.timeout(600)
 TOPIC = "textmill.jobs.sentiment"
 MODEL = "sentiment-en"
 RATE = 40
