@@ -34,7 +34,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: Annotated[
         Annotated[str, Meta(pattern=MODEL_REFERENCE)] | None,
         Meta(
-            description="A model (`name`), one version (`name@3`) or an alias (`name@stable`); null: by route."
+            description="A model (`name`), one version (`name@3`) or an alias "
+            "(`name@stable`); null: by route."
         ),
     ] = None
     context: Annotated[
