@@ -25,6 +25,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "latency": (),
     "scaling": (),
     "growth": (),
+    "hot_update": (),
 }
 SMALL: dict[str, tuple[str, ...]] = {
     "throughput": ("--texts", "2000", "--limit", "10"),
@@ -33,6 +34,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "latency": ("--texts", "1000", "--seconds", "3", "--flood", "2000"),
     "scaling": ("--seconds", "5", "--most", "2"),
     "growth": ("--most", "10000", "--rows", "100000"),
+    "hot_update": ("--small",),
 }
 
 

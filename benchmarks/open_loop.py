@@ -7,7 +7,7 @@ worse, not better; how far it fell behind is told.
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, takewhile
 from typing import Any
 
@@ -68,7 +68,7 @@ class Sender:
 
     def send(
         self,
-        records: Sequence[tuple[str, bytes]],
+        records: Iterable[tuple[str, bytes]],
         moments: Iterator[float],
         stop: threading.Event | None = None,
     ) -> Sent:

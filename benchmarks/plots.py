@@ -19,10 +19,20 @@ def bars(path: Path, title: str, values: Mapping[str, float | None], unit: str) 
 
 
 def lines(
-    path: Path, title: str, series: Series, x: str, y: str, *, logarithmic: bool = False
+    path: Path,
+    title: str,
+    series: Series,
+    x: str,
+    y: str,
+    *,
+    logarithmic: bool = False,
+    marks: Sequence[tuple[float, str]] = (),
 ) -> None:
-    """One line a series; `logarithmic`: both axes."""
+    """One line a series; `logarithmic`: both axes; `marks`: moments on x with what happened."""
     figure, axes = _new(title)
+    for at, what in marks:
+        axes.axvline(at, color="grey", linewidth=0.7, linestyle=":")
+        axes.annotate(what, (at, 1), xycoords=("data", "axes fraction"), rotation=90, va="top")
     for name, points in series.items():
         axes.plot([px for px, _ in points], [py for _, py in points], marker=".", label=name)
     axes.set_xlabel(x)

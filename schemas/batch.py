@@ -12,6 +12,9 @@ from schemas.job import Job
 from schemas.record import Partition
 from schemas.task import Task
 
+Arm = Literal["live", "canary", "named"]
+"""Why a job is answered by its version: by the route, by the route's canary, or as it asked."""
+
 
 class BatchItem(msgspec.Struct, frozen=True, array_like=True):
     """One job of a batch and the record it came from."""
@@ -29,6 +32,7 @@ class BatchItem(msgspec.Struct, frozen=True, array_like=True):
     """0, or the number of a wanted re-run."""
     published_at: float
     """Seconds since 1970, UTC: when the log took the record."""
+    arm: Arm = "live"
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """Digest that version must have where it is loaded."""
     items: tuple[BatchItem, ...]
+    worker_id: str = ""
+    """Whom it is sent to; empty where nobody said."""
+    formed_at: float = 0.0
+    """Seconds since 1970, UTC: when it was formed; 0 where nobody said."""
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from schemas.model_version import Language
 
-MODEL_REFERENCE = r"^[a-z0-9][a-z0-9-]{0,62}(@[1-9][0-9]{0,8})?$"
+MODEL_REFERENCE = r"^[a-z0-9][a-z0-9-]{0,62}(@([1-9][0-9]{0,8}|[a-z][a-z0-9-]{0,62}))?$"
 DEFAULT_TENANT = "default"
 
 JobId = Annotated[str, Meta(min_length=1, max_length=200, description="Unique in its tenant.")]
@@ -33,7 +33,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = None
     model: Annotated[
         Annotated[str, Meta(pattern=MODEL_REFERENCE)] | None,
-        Meta(description="A model (`name`) or one version of it (`name@3`); null: by route."),
+        Meta(
+            description="A model (`name`), one version (`name@3`) or an alias "
+            "(`name@stable`); null: by route."
+        ),
     ] = None
     context: Annotated[
         tuple[str, ...],

@@ -21,6 +21,7 @@ from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.ports import HandOver, JobLog, LogWriter
+from workers.steward import Steward
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -47,6 +48,7 @@ class Store:
         from workers.sql.profiles import SqlProfiles
         from workers.sql.registry import SqlRegistry
         from workers.sql.results import SqlResults
+        from workers.sql.rollouts import SqlRollouts
         from workers.sql.upgrade import require_current, upgrade
 
         if not settings.database.url:
@@ -61,6 +63,7 @@ class Store:
         self.results = SqlResults(self.engine)
         self.registry = SqlRegistry(self.engine)
         self.profiles = SqlProfiles(self.engine)
+        self.rollouts = SqlRollouts(self.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +142,9 @@ def make_dispatcher(
         hand_over=hand_over,
         ledger=metrics.ledger(store.ledger),
         registry=store.registry,
+        routes=store.rollouts,
         profiles=store.profiles,
+        steer=Steward(store.rollouts).step,
     )
     metrics.behind = lambda: dispatcher.behind
     return dispatcher

@@ -14,18 +14,20 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from schemas.batch import Batch, WorkerState
 from schemas.errors import TextmillError, UnavailableError
 from schemas.record import Ending, Partition, Record
 from schemas.settings import DispatchSettings
-from workers.core.admission import Waits, admit
+from workers.core.admission import Waits, admit, pinned
 from workers.core.delivery import Delivery
 from workers.core.events import Event
 from workers.core.flights import Flight
 from workers.core.routing import Routing
 from workers.core.scheduler import Scheduler
+from workers.desired import Routes
 from workers.failure import kind
 from workers.intake import Intake, OpenLog
 from workers.outbox import Outbox
@@ -66,7 +68,9 @@ class Dispatcher:
         hand_over: HandOver,
         ledger: Ledger,
         registry: Registry,
+        routes: Routes,
         profiles: Profiles,
+        steer: Callable[[], object] = lambda: None,
     ) -> None:
         self._id = dispatcher_id
         self._settings = settings
@@ -77,8 +81,10 @@ class Dispatcher:
         self._hand_over = hand_over
         self._ledger = ledger
         self._registry = registry
+        self._routes = routes
+        self._steer = steer
         self._profiles = profiles
-        self._routing = Routing((), {})
+        self._routing = Routing((), ())
         self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
         self._news = asyncio.Event()
         self._draining = False
@@ -205,6 +211,8 @@ class Dispatcher:
             version_id=first.version.version_id,
             digest=first.version.digest,
             items=tuple(delivery.item for delivery in flight.deliveries),
+            worker_id=worker.worker_id,
+            formed_at=time.time(),
         )
         try:
             await self._hand_over.submit(worker, batch)
@@ -260,10 +268,19 @@ class Dispatcher:
             self._intake.fence(partition)
 
     def _read_routing(self) -> Routing:
-        return Routing(self._registry.versions(), self._registry.routes())
+        return Routing(self._registry.versions(), self._routes.table(), self._routes.aliases())
+
+    def _steer_and_read(self) -> Routing:
+        self._steer()
+        return self._read_routing()
 
     async def _reroute(self) -> None:
-        self._routing = await asyncio.to_thread(self._read_routing)
+        """Do what is next of deployments; form batches by the routes that stand then."""
+        routing = await asyncio.to_thread(self._steer_and_read)
+        if routing != self._routing:
+            self._routing = routing
+            self._scheduler.pin(partial(pinned, routing=routing), AHEAD + 1)
+            self._news.set()
 
     async def _keep_profiles(self) -> None:
         if news := self._scheduler.costs.news:

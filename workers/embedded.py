@@ -22,6 +22,7 @@ from workers.handover.naming import queue_of
 from workers.handover.station import Station
 from workers.loaded_models import Load, LoadedModels
 from workers.metrics.worker import WorkerMetrics
+from workers.model_memory import resident, settle
 from workers.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ class EmbeddedWorker:
             models=models,
             results=metrics.results(store.results),
             bus=bus,
+            rollouts=store.rollouts,
+            release=resident,
         )
         worker.load()
         station = Station(memory_transport.URL, worker)
@@ -125,6 +128,7 @@ def _models(
     from workers.model_loading import load as load_model
     from workers.model_loading import memory_used
 
+    settle()
     memory_mib = settings.worker.memory_mib
     timed = metrics.load(load_model)
     return metrics.watch(

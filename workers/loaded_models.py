@@ -12,15 +12,17 @@ and not tried again. The batch in hand keeps the model that it works with.
 
 import logging
 import threading
-from collections.abc import Callable
-from functools import lru_cache
+import time
+from collections.abc import Callable, Collection
+from functools import lru_cache, partial
 from typing import Final
 
 from schemas.batch import Costs
-from schemas.errors import ArtifactError, UnavailableError
+from schemas.errors import ArtifactError
 from schemas.groups import EVERYTHING, Share
 from schemas.settings import variable_of
 from workers.core.cost import Cost, array, fit
+from workers.desired import NO_ROOM
 from workers.inference import TextModel
 from workers.ports import ModelVersion, Registry
 from workers.shelf import Kept, Shelf
@@ -32,6 +34,8 @@ CAPACITY: Final = 16
 
 Load = Callable[[ModelVersion], TextModel]
 """Gives a checked, warm model of a version, or raises ArtifactError."""
+MakeRoom = Callable[[ModelVersion, int], None]
+"""Makes room for so many bytes of a version, or raises NoRoomError."""
 Used = Callable[[], int]
 """Gives the bytes of memory that are in use now, on the device where models lie."""
 
@@ -43,6 +47,10 @@ class TooLargeError(ArtifactError):
 @lru_cache(maxsize=64)  # asked at every heartbeat
 def _cost(timings: tuple[tuple[int, int, float], ...]) -> Cost:
     return fit(array(*timing) for timing in timings)
+
+
+class NoRoomError(ArtifactError):
+    """A version that fits only in the place of others that must stay."""
 
 
 class NothingLoadedError(ArtifactError):
@@ -75,10 +83,15 @@ class LoadedModels:
         self._load = load
         self._used = used
         self._memory_mib = memory_mib
+        self.memory_limit = memory_mib * _MIB
+        """Bytes that they may take together; 0: no limit."""
         self._share = share
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._missing: dict[int, ModelVersion] = {}
+        self._used_at: dict[int, float] = {}
+        self.failures: dict[int, str] = {}
+        """Why versions that routes name could not be loaded at the start."""
         self._shelf = Shelf(capacity, memory_mib * _MIB)
         self._sizes: dict[str, int] = {}
         self.left = 0
@@ -122,17 +135,12 @@ class LoadedModels:
         routed = {route.version_id: route for route in routes if route.name in self._share}
         self._missing = dict(routed)
         self._load_missing()
+        for version_id in self.versions:
+            self._used_at[version_id] = time.monotonic()
         if routed and not self.versions:
             raise NothingLoadedError(
                 f"None of the {len(routed)} routed model versions can be loaded here; see above."
             )
-
-    def load_missing(self) -> None:
-        """Try again what `load_routed` could not load; takes as long as a load."""
-        try:
-            self._load_missing()
-        except UnavailableError as error:
-            _log.warning("Missing versions are not tried now: %s", error)
 
     def _load_missing(self) -> None:
         for version in list(self._missing.values()):
@@ -144,8 +152,10 @@ class LoadedModels:
             try:
                 self.get(version.version_id, version.digest)
             except TooLargeError as error:
+                self.failures[version.version_id] = str(error)
                 _log.error("%s", error)
             except ArtifactError as error:
+                self.failures[version.version_id] = str(error)
                 _log.error("Cannot serve %s: %s", _name(version), error)
                 continue
             del self._missing[version.version_id]
@@ -161,22 +171,55 @@ class LoadedModels:
         if known is not None:
             return known
         with self._loading:
-            return self._known(version_id, digest) or self._fetch(version_id, digest)
+            known = self._known(version_id, digest)
+            return known or self._fetch(self._find(version_id, digest), self._make_room)
+
+    def load_beside(self, version: ModelVersion, staying: Collection[int]) -> None:
+        """Load a version without driving out any that is `staying`.
+
+        Raises:
+            NoRoomError: there is room only in the place of those.
+            ArtifactError: files that cannot be used, or more than all models may take.
+        """
+        make_room = partial(self._make_room, staying=frozenset(staying))
+        with self._loading:
+            if self._known(version.version_id, version.digest) is None:
+                self._fetch(version, make_room)
+        self._missing.pop(version.version_id, None)
+
+    def unload(self, version_id: int, unused_s: float) -> bool:
+        """Give up a version that no batch has asked for since so many seconds; False: one has."""
+        with self._lock:
+            if time.monotonic() - self._used_at.get(version_id, 0.0) < unused_s:
+                return False
+            self._shelf.drop(version_id)
+            self._used_at.pop(version_id, None)
+            return True
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Bytes of each loaded version, as measured, by primary key."""
+        with self._lock:
+            return self._shelf.sizes
 
     def _known(self, version_id: int, digest: str) -> TextModel | None:
         with self._lock:
+            self._used_at[version_id] = time.monotonic()
             return self._shelf.take(version_id, digest)
 
-    def _fetch(self, version_id: int, digest: str) -> TextModel:
-        version = self._find(version_id, digest)
-        size = self._sizes.get(digest, 0)
+    def _fetch(self, version: ModelVersion, make_room: MakeRoom) -> TextModel:
+        size = self._sizes.get(version.digest, 0)
         self._refuse_too_large(version, size)
-        self._make_room(version, size)
+        make_room(version, size)
         model, size = self._measured(version)
         self._refuse_too_large(version, size)
-        self._make_room(version, size)
+        make_room(version, size)
         kept = Kept(
-            version_id=version_id, digest=digest, name=_name(version), size=size, model=model
+            version_id=version.version_id,
+            digest=version.digest,
+            name=_name(version),
+            size=size,
+            model=model,
         )
         with self._lock:
             self._shelf.put(kept)
@@ -201,14 +244,22 @@ class LoadedModels:
                 "with more memory serve it."
             )
 
-    def _make_room(self, version: ModelVersion, size: int) -> None:
+    def _make_room(
+        self, version: ModelVersion, size: int, staying: Collection[int] = frozenset()
+    ) -> None:
         with self._lock:
-            left = self._shelf.make_room(size)
+            left = self._shelf.make_room(size, staying)
+            fits = self._shelf.has_room(size)
         self.left += len(left)
         for one in left:
             _log.info(
                 "%s (%d MiB) left the memory for %s; %d left so far",
                 *(one.name, _mib(one.size), _name(version), self.left),
+            )
+        if not fits:
+            raise NoRoomError(
+                f"{NO_ROOM}: {_name(version)} takes {_mib(size)} MiB, the others take "
+                f"{_mib(self.memory)} of {self._memory_mib or 'unlimited'}"
             )
 
     def forget(self, version_id: int) -> None:

@@ -168,6 +168,9 @@ class Registry(Protocol):
     def versions(self) -> Sequence[ModelVersion]:
         """All versions, by name and number."""
 
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """What the version said of itself when it was registered."""
+
     def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
         """The version that answers by default."""
 

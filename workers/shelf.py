@@ -1,6 +1,7 @@
 """Models in memory, within a budget: the least recently used leaves first. Pure bookkeeping."""
 
 from collections import OrderedDict
+from collections.abc import Collection
 
 import msgspec
 
@@ -63,11 +64,19 @@ class Shelf:
         """Whether it fits beside those that are here."""
         return len(self._kept) < self._capacity and self.fits(self.size + size)
 
-    def make_room(self, size: int) -> list[Kept]:
-        """Take out the least recently used until `size` bytes fit; returns those."""
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Bytes of each, by version."""
+        return {version_id: kept.size for version_id, kept in self._kept.items()}
+
+    def make_room(self, size: int, staying: Collection[int] = frozenset()) -> list[Kept]:
+        """Take out the least recently used but those that are `staying`, until `size` bytes fit or
+        no other is here; returns those taken out."""
         left = []
-        while self._kept and not self.has_room(size):
-            left.append(self._kept.popitem(last=False)[1])
+        for version_id in [one for one in self._kept if one not in staying]:
+            if self.has_room(size):
+                break
+            left.append(self._kept.pop(version_id))
         return left
 
     def put(self, kept: Kept) -> list[Kept]:

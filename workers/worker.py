@@ -4,12 +4,14 @@
     Computer      features -> predict                                   a second thread
     Persister     one SQL transaction -> completion                     a third
     Heart         "I live, I run this batch, I write that one"          a fourth
+    Replicas      versions loaded beside, reported, given up            two more
 
 So the next batch is parsed while the device computes, and the last one is written meanwhile. A
 worker keeps no promise beyond the process: what it loses, the dispatcher sends again. No text and
 no answer is ever logged.
 """
 
+import gc
 import logging
 import os
 import time
@@ -22,14 +24,15 @@ from schemas.batch import Batch, WorkerState, decode_batch
 from schemas.errors import ArtifactError, UnavailableError
 from schemas.groups import EVERYTHING, Share
 from workers.computer import Computer, Step
+from workers.desired import Here, Rollouts
 from workers.failure import kind
 from workers.heart import Heart, Pulse, no_pulse
 from workers.inference import ModelFailedError, Read, read, solve
-from workers.late_loading import RETRY_S, LateLoading
 from workers.loaded_models import LoadedModels
 from workers.memory import Memory
 from workers.persister import Persister, Work
 from workers.ports import Bus, Results
+from workers.replicas import Replicas, Wait
 
 _log = logging.getLogger(__name__)
 _BROKEN_AFTER = 3
@@ -51,7 +54,9 @@ class Worker:
         bus: Bus,
         pulse: Pulse = no_pulse,
         on_broken: Callable[[], None] = lambda: None,
-        retry_s: float = RETRY_S,
+        rollouts: Rollouts,
+        wait: Wait | None = None,
+        release: Callable[[], object] = gc.collect,
         share: Share = EVERYTHING,
     ) -> None:
         """Nothing runs before `start`.
@@ -66,13 +71,23 @@ class Worker:
             bus: the way to the dispatchers.
             pulse: told at each beat since when a batch runs.
             on_broken: called when batch after batch fails on the model's own samples.
-            retry_s: seconds between two tries to load a routed version that is missing.
+            rollouts: which versions it should have, and where it says which it has.
+            wait: for news of changes; None: there are none, it looks every few seconds.
+            release: called after versions were given up.
             share: the models that dispatchers may send it work for.
         """
         self.worker_id = worker_id
         self.queue = queue
         self._models = models
-        self._late = LateLoading(models, retry_s)
+        here = Here(
+            worker_id=worker_id,
+            device=device,
+            serves=share,
+            memory_limit=models.memory_limit,
+            memory_bytes=0,
+            heartbeat_at=0.0,
+        )
+        self._replicas = Replicas(models, rollouts, here, wait, release)
         self._on_broken = on_broken
         self._broken = 0
         self._draining = False
@@ -98,7 +113,7 @@ class Worker:
         self._persister.start()
         self._computer.start()
         self.heart.start()
-        self._late.start()
+        self._replicas.start()
 
     def run_batch(self, message: bytes) -> None:
         """Parse one batch and hand it to the device; waits while two are in hand. Never raises."""
@@ -120,7 +135,7 @@ class Worker:
     def finish(self) -> None:
         """Compute what is in hand, write and report it, then withdraw."""
         self._draining = True
-        self._late.stop()
+        self._replicas.stop()
         self._computer.finish()
         self._persister.finish()
         self.heart.stop()

@@ -27,6 +27,7 @@ from schemas.settings import Settings, load, variable_of
 from workers import starters
 from workers.assembly import Store, process_name
 from workers.handover.naming import queue_of
+from workers.handover.news import RedisNews
 from workers.handover.redis_bus import RedisBus
 from workers.handover.remote import RemoteControl, name_of
 from workers.handover.station import Station
@@ -35,6 +36,7 @@ from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.logs import speak
 from workers.metrics.exposition import Exposition
 from workers.metrics.worker import WorkerMetrics
+from workers.model_memory import resident, settle
 from workers.null_model import loader
 from workers.pulse import PulseFile
 from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE
@@ -171,6 +173,9 @@ class WorkerProcess:
             bus=bus,
             pulse=PulseFile(self._post.pulse) if self._post.pulse else no_pulse,
             on_broken=self._break,
+            rollouts=store.rollouts,
+            wait=RedisNews(self._redis_url()).wait,
+            release=resident,
             share=self._share(),
         )
 
@@ -184,6 +189,7 @@ class WorkerProcess:
         from workers.model_loading import load as load_model  # imports TensorFlow
         from workers.model_loading import memory_used
 
+        settle()
         load = metrics.load(load_model)
         return metrics.watch(
             LoadedModels(store.registry, load, memory_mib=memory_mib, used=memory_used, share=share)

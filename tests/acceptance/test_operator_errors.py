@@ -318,6 +318,10 @@ COMMANDS = [
     *(["config"], ["schema"], ["doctor"], ["results", "get"], ["results", "list"]),
     *(["topics", "create"], ["db", "upgrade"], ["models", "list"], ["models", "register"]),
     *(["simulate"], ["tune"], ["models", "profile"]),
+    *(["models", "show"], ["models", "activate"], ["models", "canary"], ["models", "shadow"]),
+    *(["models", "promote"], ["models", "rollback"], ["models", "pin"], ["models", "unpin"]),
+    *(["models", "retire"], ["models", "remove"], ["models", "alias"]),
+    *(["models", "history"], ["models", "diff"]),
 ]
 
 

@@ -76,6 +76,7 @@ class World:
                 "task": Task.SENTIMENT,
                 "run": 0,
                 "published_at": PUBLISHED_AT,
+                "arm": "live",
             }.items()
         }
         job = Job(**{"job_id": job_id or f"job-{offset}", "text": "A fine day", **fields})

@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.batch import BatchItem, WorkerState
 from schemas.job import Job
+from schemas.model_version import Language
 from schemas.record import Partition, Record
 from schemas.task import Task
 from schemas.topics import bulk, interactive
@@ -16,6 +17,7 @@ from workers.core.costs import Price
 from workers.core.delivery import Delivery
 from workers.core.flights import Flight
 from workers.core.formed import Place
+from workers.desired import Route, RouteKey
 from workers.ports import ModelVersion
 
 TOPIC_ID = "0" * 32
@@ -41,6 +43,11 @@ def version(version_id: int = 1, **changes: Any) -> ModelVersion:
         "state": "live",
     }
     return ModelVersion(**{**fields, **changes})
+
+
+def route(live: ModelVersion, lang: Language = "en", tenant: str = "", **more: Any) -> Route:
+    """A route of the version's task."""
+    return Route(key=RouteKey(live.task, lang, tenant), live=live, **more)
 
 
 def value(job_id: str = "job-1", text: str = "good", **fields: Any) -> bytes:

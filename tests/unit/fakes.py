@@ -22,6 +22,7 @@ from schemas.model_version import Language, Manifest
 from schemas.prediction import Prediction
 from schemas.record import Ending, Partition, Record, Terminal
 from schemas.task import Task
+from workers.desired import Route, RouteKey
 from workers.ports import Answer, Claim, ModelVersion, Polled, Profile, Recorded
 
 Coordinates = tuple[Partition, int]
@@ -271,6 +272,12 @@ class MemoryStore:
     def routes(self) -> Mapping[tuple[Task, Language], ModelVersion]:
         with self._transaction("routes"):
             return {(v.task, lang): v for v in self.registered for lang in v.languages}
+
+    def table(self) -> Sequence[Route]:
+        return [Route(key=RouteKey(*key), live=version) for key, version in self.routes().items()]
+
+    def aliases(self) -> Mapping[tuple[str, str], int]:
+        return {}
 
     def profiles(self) -> Sequence[Profile]:
         with self._transaction("profiles"):

@@ -68,6 +68,7 @@ class Mill:
             hand_over=self.hand_over,
             ledger=self.store,
             registry=self.store,
+            routes=self.store,
             profiles=self.store,
         )
 

@@ -19,7 +19,7 @@ from workers.core.routing import Routing
 
 LIVE = version(1)
 ROUTING = Routing(
-    [LIVE, version(9, name="topic", task=Task.CLASSIFICATION)], {(Task.SENTIMENT, "en"): LIVE}
+    [LIVE, version(9, name="topic", task=Task.CLASSIFICATION)], [examples.route(LIVE)]
 )
 WAITS = Waits(interactive=0.005, bulk=1.0)
 NOW, WALL = 50.0, 1_700_000_000.0

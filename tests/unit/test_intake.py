@@ -27,7 +27,7 @@ from workers.ports import Polled
 P0, P1 = partition(0), partition(1)
 WAITS = Waits(interactive=0.005, bulk=1.0)
 VERSION = examples.version()
-ROUTING = Routing([VERSION], {(VERSION.task, "en"): VERSION})
+ROUTING = Routing([VERSION], [examples.route(VERSION)])
 
 
 def admitted(record: Record, epoch: int) -> Delivery | Ending:

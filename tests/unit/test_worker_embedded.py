@@ -11,7 +11,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas.settings import Settings
-from tests.unit.worker_fakes import FakeRegistry, FakeResults, HashModel, batch, item, version
+from tests.unit.worker_fakes import (
+    FakeRegistry,
+    FakeResults,
+    FakeRollouts,
+    HashModel,
+    batch,
+    item,
+    version,
+)
 from workers.embedded import EmbeddedWorker
 from workers.loaded_models import NothingLoadedError
 
@@ -22,6 +30,7 @@ class Shelf:
     def __init__(self) -> None:
         self.registry = FakeRegistry(version(1, "d1"))
         self.results = FakeResults()
+        self.rollouts = FakeRollouts(self.registry)
 
 
 class StuckModel(HashModel):

@@ -5,6 +5,8 @@ import pytest
 from schemas.errors import ArtifactError, SettingsError, UnavailableError
 from tests.unit.worker_fakes import FakeRegistry, HashModel, until
 from tests.unit.worker_world import World
+from workers import replicas
+from workers.core import rollout
 from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE
 from workers.worker_process import _exit_code
@@ -26,8 +28,10 @@ def test_without_routes_a_worker_starts_and_loads_what_batches_name() -> None:
     assert models.get(2, "d2") is world.models["d2"]
 
 
-def test_a_missing_version_is_tried_again_until_it_loads() -> None:
-    world = World(heartbeat_s=0.01, retry_s=0.02)
+def test_a_missing_version_is_tried_again_until_it_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "RETRY_S", 0.02)
+    monkeypatch.setattr(replicas, "POLL_S", 0.01)
+    world = World(heartbeat_s=0.01)
     del world.models["d3"]
     world.worker.load()
     world.worker.start()
@@ -49,9 +53,11 @@ def test_a_registry_that_is_away_leaves_the_missing_for_later(
     del world.models["d3"]
     world.worker.load()
     world.registry.away = True
-    world.loaded.load_missing()
+    world.worker.start()
+    until(lambda: "Changes of routes are not seen now" in caplog.text)
+    assert world.run("a").settled
+    world.worker.finish()
     assert world.loaded.missing == (3,)
-    assert "not tried now" in caplog.text
 
 
 def test_exit_codes_say_what_a_supervisor_should_do() -> None:

@@ -106,9 +106,6 @@ def test_at_the_start_no_routed_version_drives_out_another() -> None:
     machine.models.load_routed()
     assert machine.models.left <= 1
     assert machine.models.missing == ()
-    loads = len(machine.loads)
-    machine.models.load_missing()
-    assert len(machine.loads) == loads
 
 
 def test_a_worker_whose_budget_holds_no_routed_version_does_not_start(

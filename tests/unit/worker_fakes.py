@@ -22,6 +22,7 @@ from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.record import Ending, Partition
 from schemas.task import Task
+from workers.desired import Deployment, Here, Replica, Route, RouteKey, Snapshot
 from workers.inference import TextModel, read, solve
 from workers.memory import Memory
 from workers.ports import Answer, ModelVersion, Recorded
@@ -225,6 +226,43 @@ class FakeRegistry:
     def _answer(self) -> None:
         if self.away:
             raise UnavailableError("the database does not answer")
+
+
+class FakeRollouts:
+    """Routes to the routed versions of a registry; remembers what one worker says."""
+
+    def __init__(self, registry: FakeRegistry) -> None:
+        self._registry = registry
+        self.pending: list[Deployment] = []
+        self.here: list[Here] = []
+        self.replicas: dict[int, Replica] = {}
+
+    def snapshot(self) -> Snapshot:
+        routes = self._registry.routes().items()
+        return Snapshot(
+            now=time.time(),
+            routes=[Route(key=RouteKey(*key), live=live) for key, live in routes],
+            pending=list(self.pending),
+            workers=self.here[-1:],
+            replicas=list(self.replicas.values()),
+        )
+
+    def beat(self, worker: Here, replicas: Sequence[Replica]) -> None:
+        now = time.time()
+        self.here.append(msgspec.structs.replace(worker, heartbeat_at=now))
+        before, self.replicas = self.replicas, {}
+        for one in replicas:
+            known = before.get(one.version_id)
+            same = known is not None and known.state == one.state
+            at = known.at if known is not None and same else now
+            self.replicas[one.version_id] = msgspec.structs.replace(one, at=at)
+
+    def leave(self, worker_id: str) -> None:
+        self.here.clear()
+
+    def states(self) -> dict[int, str]:
+        """What was said last of each version."""
+        return {version_id: one.state for version_id, one in self.replicas.items()}
 
 
 def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:

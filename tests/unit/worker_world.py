@@ -8,6 +8,7 @@ from tests.unit.worker_fakes import (
     FakeBus,
     FakeRegistry,
     FakeResults,
+    FakeRollouts,
     HashModel,
     batch,
     item,
@@ -22,7 +23,7 @@ from workers.worker import Worker
 class World:
     """A worker and everything around it."""
 
-    def __init__(self, capacity: int = 8, heartbeat_s: float = 60.0, retry_s: float = 60.0) -> None:
+    def __init__(self, capacity: int = 8, heartbeat_s: float = 60.0) -> None:
         self.models = {digest: HashModel(digest) for digest in ("d1", "d2", "d3", "d5")}
         self.loads: list[int] = []
         self.registry = FakeRegistry(*(version(n, f"d{n}") for n in (1, 2, 3, 4, 5)))
@@ -30,6 +31,7 @@ class World:
         self.pulses: list[float | None] = []
         self.broken = 0
         self.loaded = LoadedModels(self.registry, self.load, capacity)
+        self.rollouts: Any = FakeRollouts(self.registry)
         self.worker = Worker(
             worker_id="w1",
             queue="q1",
@@ -40,7 +42,7 @@ class World:
             bus=self.bus,
             pulse=self.pulses.append,
             on_broken=self.note_broken,
-            retry_s=retry_s,
+            rollouts=self.rollouts,
         )
 
     def load(self, wanted: ModelVersion) -> TextModel:

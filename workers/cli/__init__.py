@@ -19,13 +19,16 @@ from workers.cli import (
     demo,
     doctor,
     evaluate,
+    history,
     profile,
     results,
+    rollouts,
     running,
     settings,
     simulate,
     topics,
     tune,
+    upkeep,
     versions,
 )
 from workers.failure import kind
@@ -47,6 +50,9 @@ app.add_typer(database.app, name="db")
 app.add_typer(models.cli.app)
 app.add_typer(evaluate.app)
 versions.app.add_typer(profile.app)
+versions.app.add_typer(rollouts.app)
+versions.app.add_typer(upkeep.app)
+versions.app.add_typer(history.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)

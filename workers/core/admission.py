@@ -12,7 +12,7 @@ import msgspec
 
 from models.text.language import detect
 from schemas import topics, wire
-from schemas.batch import BatchItem
+from schemas.batch import Arm, BatchItem
 from schemas.errors import InvalidJobError
 from schemas.job import Job
 from schemas.model_version import Language
@@ -52,10 +52,29 @@ def admit(
     if job.deadline is not None and job.deadline <= datetime.fromtimestamp(wall, UTC):
         return expired(item)
     try:
-        version = routing.resolve(task, item.lang, job.model)
+        choice = routing.resolve(task, item.lang, job)
     except InvalidJobError as error:
         return unanswerable(item, record.value or b"", error.reason, str(error))
-    return _delivery(record, item, version, waits, now, wall)
+    return _delivery(record, _with_arm(item, choice.arm), choice.version, waits, now, wall)
+
+
+def pinned(delivery: Delivery, routing: Routing) -> Delivery:
+    """The delivery as it would be admitted now: by the version that answers its job from now on.
+
+    One whose model is not known any more stays as it is; it is answered or fails like others.
+    """
+    item = delivery.item
+    try:
+        version, arm = routing.resolve(item.task, item.lang, item.job)
+    except InvalidJobError:
+        return delivery
+    if version.version_id == delivery.version.version_id and arm == item.arm:
+        return delivery
+    return msgspec.structs.replace(delivery, item=_with_arm(item, arm), version=version)
+
+
+def _with_arm(item: BatchItem, arm: Arm) -> BatchItem:
+    return item if item.arm == arm else msgspec.structs.replace(item, arm=arm)
 
 
 def _read(record: Record) -> tuple[Task, Job]:

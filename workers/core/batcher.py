@@ -16,7 +16,7 @@ A decision (`workers.core.decision`) looks at each line once and at the ends of 
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.groups import EVERYTHING
@@ -131,6 +131,13 @@ class Batcher:
                 del self._lines[key]
                 self._wait(line.key, kept)
         return before - len(self)
+
+    def pin(self, pinned: Callable[[Delivery], Delivery]) -> None:
+        """Let what waits be answered by the versions that `pinned` gives it."""
+        waiting = [each for line in self._lines.values() for each in line]
+        self._lines.clear()
+        for delivery in sorted(waiting, key=lambda each: each.due_at):
+            self.add(pinned(delivery))
 
     def _line_of(self, delivery: Delivery) -> Line:
         dated = delivery.deadline != NEVER

@@ -13,7 +13,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
     item: BatchItem
     version: ModelVersion
-    """Pinned now; the answer comes from this version and no other."""
+    """Pinned until its batch is formed; the answer comes from this version and no other."""
     padded: int
     """Estimated length in tokens, rounded up to its bucket."""
     size: int

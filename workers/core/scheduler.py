@@ -7,7 +7,7 @@ thread, no network: the loop in `workers.dispatcher` brings news and carries out
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -49,6 +49,8 @@ class Scheduler:
         """What batches cost, by version and worker."""
         self._isolation = Isolation()
         self._retries = Retries()
+        self._pinned: Callable[[Delivery], Delivery] = lambda delivery: delivery
+        self._under_way = 0
 
     @property
     def backlog_s(self) -> float:
@@ -101,6 +103,19 @@ class Scheduler:
         self._retry_open(flight, completion, now)
         return self._outdated(flight, completion)
 
+    def pin(self, pinned: Callable[[Delivery], Delivery], under_way: int = 0) -> None:
+        """Routes have changed: batches are formed of the versions that `pinned` gives from now on.
+
+        A batch that is out, and what is tried alone because it may kill a worker, stays as it is.
+
+        Args:
+            pinned: gives a delivery the version that answers it now.
+            under_way: how many of the next arrivals may have been admitted by the earlier routes.
+        """
+        self._pinned = pinned
+        self._under_way = under_way
+        self._batcher.pin(pinned)
+
     def see(self, workers: Sequence[WorkerState], now: float) -> None:
         """The workers that live now; what the others had is sent again."""
         self._flights.see(workers, now)
@@ -121,7 +136,7 @@ class Scheduler:
         """
         for delivery in self._retries.due(now):
             if self.books.wants(delivery):
-                self._batcher.add(delivery)
+                self._batcher.add(self._pinned(delivery))
         for delivery in self._batcher.expired(now):
             self.counts[Terminal.EXPIRED] += 1
             self._retries.settled(delivery.item.partition, delivery.item.offset)
@@ -145,6 +160,7 @@ class Scheduler:
         self._isolation.drop(partition)
 
     def _arrive(self, event: Arrived) -> None:
+        stale, self._under_way = self._under_way > 0, max(self._under_way - 1, 0)
         for offset, size, outcome in event.outcomes:
             if not self.books.deliver(event.partition, offset, size):
                 return
@@ -153,7 +169,7 @@ class Scheduler:
             elif isinstance(outcome, Ending):
                 self.books.end(outcome)
             else:
-                self._batcher.add(outcome)
+                self._batcher.add(self._pinned(outcome) if stale else outcome)
 
     def _sacrifice(self) -> str | None:
         """The worker that is kept free for suspects while there are any."""
@@ -252,7 +268,7 @@ class Scheduler:
         if flight.isolated:
             self._isolation.give_back(own)
         else:
-            self._batcher.put_back(own)
+            self._batcher.put_back(tuple(map(self._pinned, own)))
 
     def _blame(self, own: tuple[Delivery, ...]) -> None:
         guilty = self._isolation.killed(own)

@@ -10,6 +10,8 @@ The first is Celery's; a batch lies in it with its texts, so it must not outlive
 
 from typing import Final
 
+NEWS: Final = "textmill:news"
+"""Channel on which it is told that a route or a deployment has changed."""
 QUEUE_PREFIX: Final = "textmill.worker."
 WORKERS: Final = "textmill:workers"
 WORKERS_TTL_S: Final = 3600

@@ -119,6 +119,7 @@ def _values(row: Row) -> tuple[Any, ...]:
         _encode(row.output).decode(),
         _encode(row.metadata).decode(),
         _moment(row.published_at),
+        row.arm,
     )
 
 

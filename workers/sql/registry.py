@@ -27,8 +27,10 @@ INSERT_MODEL = statement(
 )
 INSERT_VERSION = statement(
     """
-    INSERT INTO model_version (model, version, digest, state, manifest, path, created_at)
-    VALUES (:model, :version, :digest, 'registered', :manifest, :path, :created_at)
+    INSERT INTO model_version
+        (model, version, digest, state, manifest, path, created_at, parent_id)
+    VALUES (:model, :version, :digest, 'registered', :manifest, :path, :created_at,
+            (SELECT id FROM model_version WHERE digest = :parent))
     ON CONFLICT DO NOTHING
     """,
     model_version,
@@ -37,8 +39,10 @@ SET_ROUTE = statement(
     """
     INSERT INTO route (task, lang, model_version_id, updated_at)
     VALUES (:task, :lang, :model_version_id, :updated_at)
-    ON CONFLICT (task, lang) DO UPDATE
-    SET model_version_id = excluded.model_version_id, updated_at = excluded.updated_at
+    ON CONFLICT (task, lang, tenant) DO UPDATE
+    SET model_version_id = excluded.model_version_id, updated_at = excluded.updated_at,
+        previous_version_id = CASE WHEN route.model_version_id = excluded.model_version_id
+                                   THEN route.previous_version_id ELSE route.model_version_id END
     """,
     route,
 )
@@ -75,7 +79,17 @@ class SqlRegistry:
 
         def read() -> Sequence[ModelVersion]:
             with reading(self._engine) as connection:
-                return [_version(row) for row in connection.execute(ALL_VERSIONS)]
+                return [version_of(row) for row in connection.execute(ALL_VERSIONS)]
+
+        return retried(read)
+
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """See `workers.ports.Registry`."""
+
+        def read() -> Manifest:
+            one = select(versions.manifest).where(versions.id == version.version_id)
+            with reading(self._engine) as connection:
+                return msgspec.convert(connection.execute(one).scalar_one(), Manifest)
 
         return retried(read)
 
@@ -85,9 +99,11 @@ class SqlRegistry:
         def read() -> Mapping[tuple[Task, Language], ModelVersion]:
             with reading(self._engine) as connection:
                 rows = connection.execute(
-                    ALL_VERSIONS.add_columns(route.c.task.label("routed"), route.c.lang).join(route)
+                    ALL_VERSIONS.add_columns(route.c.task.label("routed"), route.c.lang)
+                    .join(route, route.c.model_version_id == versions.id)
+                    .where(route.c.tenant == "")
                 ).all()
-            return {(Task(row.routed), row.lang): _version(row) for row in rows}
+            return {(Task(row.routed), row.lang): version_of(row) for row in rows}
 
         return retried(read)
 
@@ -109,6 +125,7 @@ def _register(connection: Connection, manifest: Manifest, digest: str, path: Pat
         "manifest": msgspec.to_builtins(manifest),
         "path": str(path),
         "created_at": datetime.now(UTC),
+        "parent": manifest.parent,
     }
     connection.execute(INSERT_VERSION, values)
     registered = _moved(connection, digest, path)
@@ -134,7 +151,7 @@ def _moved(connection: Connection, digest: str, path: Path) -> ModelVersion | No
         .values(path=str(path))
     )
     row = connection.execute(ALL_VERSIONS.where(versions.digest == digest)).one_or_none()
-    return None if row is None else _version(row)
+    return None if row is None else version_of(row)
 
 
 def _check_route(task: Task, language: Language, version: ModelVersion) -> None:
@@ -162,7 +179,7 @@ def _route(connection: Connection, task: Task, language: Language, version_id: i
         )
 
 
-def _version(row: Row[Any]) -> ModelVersion:
+def version_of(row: Row[Any]) -> ModelVersion:
     manifest: dict[str, Any] = row.manifest
     return ModelVersion(
         version_id=row.id,

@@ -5,7 +5,7 @@ silently become NULL, and NUL ends a text early in one database and is an error 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
@@ -50,6 +50,7 @@ class Row(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
     published_at: float
     """Seconds since 1970."""
+    arm: str
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     created_at: datetime
     compute_ms: float
+    worker_id: str | None
+    formed_at: datetime | None
 
 
 def order(answer: Answer) -> tuple[str, str, str, int, int]:
@@ -92,6 +95,7 @@ def row_of(answer: Answer, now: float) -> Row:
         Output(prediction.tokens, prediction.scores, prediction.spans, prediction.truncated),
         job.metadata,
         published_at,
+        item.arm,
     )
 
 
@@ -108,6 +112,8 @@ def shared_of(batch: Batch, answers: int, compute_s: float, now: datetime) -> Sh
         attempt=batch.attempt,
         created_at=now,
         compute_ms=compute_s * 1000 / max(1, answers),
+        worker_id=batch.worker_id or None,
+        formed_at=datetime.fromtimestamp(batch.formed_at, UTC) if batch.formed_at else None,
     )
 
 

@@ -7,6 +7,7 @@ worker answers with the oracle; a deadly text ends it.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.batch import Batch, Completion, Failure, WorkerState
@@ -14,7 +15,7 @@ from schemas.errors import UnavailableError
 from schemas.record import Ending, Partition, Record
 from tests.unit.protocol_model.auditor import check
 from tests.unit.protocol_model.content import DEADLY, WALL, oracle
-from workers.core.admission import Waits, admit
+from workers.core.admission import Waits, admit, pinned
 from workers.core.batcher import Batcher
 from workers.core.costs import Costs
 from workers.core.delivery import Delivery
@@ -22,6 +23,7 @@ from workers.core.endings import expired
 from workers.core.events import Claimed, Event
 from workers.core.flights import Flight, Flights
 from workers.core.formed import Limits
+from workers.core.routing import Routing
 from workers.core.scheduler import Scheduler
 from workers.intake import Intake
 from workers.ports import Answer, Claim
@@ -128,9 +130,19 @@ class DispatcherProcess(Process):
         now = self.world.now
         outcome = admit(record, epoch, self.world.routing, WAITS, now, WALL + now)
         if isinstance(outcome, Delivery):
-            pinned = self.world.store.pinned[record.partition, record.offset]
-            pinned.add(outcome.version.version_id)
+            known = self.world.store.pinned[record.partition, record.offset]
+            known.add(outcome.version.version_id)
         return outcome
+
+    def reroute(self) -> None:
+        """See the routes as they are now."""
+        self.scheduler.pin(partial(self._pinned, routing=self.world.routing), under_way=10)
+
+    def _pinned(self, delivery: Delivery, routing: Routing) -> Delivery:
+        found = pinned(delivery, routing)
+        key = (delivery.item.partition, delivery.item.offset)
+        self.world.store.pinned[key].add(found.version.version_id)
+        return found
 
     def _turn(self) -> None:
         self._intake.turn(self.world.now)

@@ -119,7 +119,9 @@ class World:
 
     def _rollout(self) -> None:
         version = examples.version(next(self._version_ids))
-        self.routing = Routing([version], {(version.task, "en"): version})
+        self.routing = Routing([version], [examples.route(version)])
+        for dispatcher in self.dispatchers:
+            dispatcher.soon(self.random.uniform(0, 0.05), dispatcher.reroute)
 
     def _disturb(self, name: str) -> None:
         self.plan.happened[name] += 1

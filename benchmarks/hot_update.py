@@ -1,0 +1,178 @@
+"""Whether a version can be replaced under load: nothing lost, nothing doubled, no one kept waiting.
+
+    python -m benchmarks.hot_update [--updates 20] [--small] [--json] [--out DIR]
+
+Two workers and a dispatcher on real services answer a steady open-loop stream, 60 % of what they
+can do with a backlog unless `--rate` says otherwise. A version is replaced by the next again and
+again, then rolled back, then replaced once more while a worker that loads it is killed. Each row
+must name the version that was live when its batch was formed, give or take the seconds in which a
+dispatcher looks at the routes. Latency is from the moment a job was due to its committed row;
+`during` are the jobs that were due while a version was replaced or rolled back, `killed` those due
+from the killing to the end. The stream is a tenant of its own, whose route alone is changed.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import msgspec
+import typer
+
+from benchmarks import open_loop, options, outcome_of_updates
+from benchmarks.answers import Kept
+from benchmarks.open_loop import Sender, Sent
+from benchmarks.outcome_of_updates import Story
+from benchmarks.part import await_rows
+from benchmarks.processes import Child, Watch, running, textmill
+from benchmarks.report import finish, say
+from benchmarks.rig import Rig, rig
+from benchmarks.subject import Subject, jobs, new_run, register, subject
+from benchmarks.systems import System, drained
+from benchmarks.updates import Updates, variants
+from producers import Publisher
+from producers.publisher import encode
+from schemas import topics
+from schemas.job import Job
+
+SHARE = 0.6
+"""Of the speed with a backlog."""
+GROUP = "bench"
+WORKERS = 2
+BACKLOG = 6000
+_LIMIT_S = 120.0
+_LONGEST_S = 3600.0
+
+
+def main(
+    updates: Annotated[int, typer.Option(min=1, help="Versions one after another.")] = 20,
+    rate: Annotated[float, typer.Option(min=0, help="Jobs/s; 0: 60 % of the capacity.")] = 0.0,
+    steady: Annotated[float, typer.Option(min=1, help="Seconds without updates, first.")] = 30.0,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds between two updates.")] = 3.0,
+    small: Annotated[bool, typer.Option("--small", help="Tries it in two minutes.")] = False,
+    docs: options.Docs = None,
+    model: options.Model = None,
+    as_json: options.Json = False,
+    out: options.Out = None,
+) -> None:
+    """Replace versions under load."""
+    if small:
+        updates, rate, steady, pause = min(updates, 2), rate or 60.0, 5.0, 1.0
+    with subject(2000, docs, model) as given, rig(commit_times=True) as where:
+        run = new_run("update")
+        say(f"making {updates + 2} versions")
+        made = variants(given.version, given.directory, updates + 2)
+        names = [register(where, path) for path in made]
+        changing = Updates(where, given.task, run)
+        changing.activate(names[0])  # at once: nobody is there yet
+        with _running(where, given, names[0]) as (system, watch):
+            capacity = _capacity(system, run, 1000 if small else BACKLOG)  # also the warm-up
+            rate = rate or round(SHARE * capacity, 1)
+            story = _story(system, changing, names, run, rate, (steady, pause))
+        story.uses = watch.uses
+        found = outcome_of_updates.result(where, story, changing)
+    if out is not None:
+        outcome_of_updates.draw(out, story)
+    finish(found, as_json, out)
+
+
+@contextmanager
+def _running(where: Rig, given: Subject, version: str) -> Iterator[tuple[System, Watch]]:
+    """Workers for this model alone, and a dispatcher; what they use is noted."""
+    where.environ["TEXTMILL_WORKER__GROUPS"] = f"{GROUP}={version.partition('@')[0]}"
+    where.environ["TEXTMILL_WORKER__THREADS"] = "1"
+    work = textmill("work", "--device", "cpu", "--group", GROUP)
+    commands = {f"worker {number}": work for number in range(WORKERS)}
+    commands["dispatcher"] = textmill("dispatch")
+    with running(commands, where.environ, given.directory) as children:
+        watch = Watch({child.name: child.pid for child in children})
+        topic = topics.interactive(given.task)
+        try:
+            yield System(where, given, None, topic, Kept.RESULT, children), watch
+        finally:
+            watch.stop()
+
+
+def _capacity(system: System, tenant: str, backlog: int) -> float:
+    """Texts a second with a backlog; also warms everything up."""
+    say("measuring the capacity")
+    run, texts = new_run("capacity"), system.given.texts
+    repeated = [texts[number % len(texts)] for number in range(backlog)]
+    found = [_of(tenant, job) for job in jobs(run, repeated, None)]
+    with Publisher(system.where.settings) as publisher:
+        publisher.publish_jobs(found, system.given.task, False)
+    await_rows(system.where, system.children, Kept.RESULT, run, backlog, _LIMIT_S)
+    return outcome_of_updates.speed(system.where, run)
+
+
+def _story(
+    system: System,
+    changing: Updates,
+    names: list[str],
+    run: str,
+    rate: float,
+    seconds: tuple[float, float],
+) -> Story:
+    """The stream, and the updates under it."""
+    steady, pause = seconds
+    story = Story(rate=rate)
+    with _stream(system, run, rate) as sent:
+        time.sleep(open_loop.WARM_S + 2.0)
+        story.steady_from = time.time()
+        time.sleep(steady)
+        story.updates_from = time.time()
+        for name in names[1:-1]:
+            changing.activate(name)
+            time.sleep(pause)
+        changing.rollback(names[-2])
+        time.sleep(pause)
+        story.killing_from = time.time()
+        _, story.killed = changing.activate_and_kill(names[-1])
+        time.sleep(max(pause, 2.0))
+        _check(system.children)
+    story.due = sent[0].due
+    story.visible = drained(system, run, story.due)
+    story.run = run
+    return story
+
+
+@contextmanager
+def _stream(system: System, run: str, rate: float) -> Iterator[list[Sent]]:
+    """Jobs at a rate, beside; what was sent stands in the list afterwards."""
+    stop, sent = threading.Event(), []
+    texts = system.given.texts
+
+    def records() -> Iterator[tuple[str, bytes]]:
+        number = 0
+        while True:
+            (job,) = jobs(run, [texts[number % len(texts)]], None)
+            yield encode(_of(run, msgspec.structs.replace(job, job_id=f"{run}-{number}")))
+            number += 1
+
+    def send() -> None:
+        sender = Sender(system.where.settings, system.topic)
+        moments = open_loop.until(open_loop.arrivals(rate), _LONGEST_S)
+        sent.append(sender.send(records(), moments, stop))
+        sender.close()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _of(tenant: str, job: Job) -> Job:
+    return msgspec.structs.replace(job, tenant=tenant)
+
+
+def _check(children: list[Child]) -> None:
+    for child in children:
+        child.check()
+
+
+if __name__ == "__main__":
+    options.start(main)

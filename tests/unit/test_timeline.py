@@ -1,0 +1,43 @@
+"""Whether rows hold to the history: found where they do, and where they do not."""
+
+from benchmarks.timeline import STALE_S, Change, Formed, Timeline, mixed, within, wrong
+
+TIMELINE = Timeline(
+    [
+        Change(0.0, "live", "a@1"),
+        Change(100.0, "live", "a@2"),
+        Change(50.0, "canary", "a@2"),
+        Change(100.0, "canary", None),
+    ]
+)
+
+
+def row(at: float, version: str, arm: str = "live", batch: str = "b") -> Formed:
+    return Formed(at, arm, version, batch)
+
+
+def test_rows_by_the_arm_of_their_time_are_right() -> None:
+    rows = [row(10, "a@1"), row(99, "a@1"), row(100.5, "a@1"), row(101, "a@2")]
+    assert wrong([*rows, row(60, "a@2", "canary")], TIMELINE) == []
+
+
+def test_rows_of_another_version_are_wrong() -> None:
+    rows = [
+        row(100 + STALE_S + 0.1, "a@1"),
+        row(99, "a@2"),
+        row(49, "a@2", "canary"),
+        row(100 + STALE_S + 0.1, "a@2", "canary"),
+        row(10, "b@1"),
+    ]
+    assert wrong(rows, TIMELINE) == rows
+
+
+def test_a_batch_of_two_versions_is_found() -> None:
+    rows = [row(1, "a@1", batch="x"), row(1, "a@1", batch="y"), row(1, "a@2", batch="x")]
+    assert mixed(rows) == 1
+    assert mixed(rows[:2]) == 0
+
+
+def test_spans() -> None:
+    assert within(2.0, [(0, 1), (2, 3)])
+    assert not within(1.5, [(0, 1), (2, 3)])
