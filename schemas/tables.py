@@ -24,6 +24,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
@@ -32,7 +33,15 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.columns import Document, Serial, UtcDateTime, metadata, utc_text, version_column
+from schemas.columns import (
+    Document,
+    Serial,
+    UtcDateTime,
+    Words,
+    metadata,
+    utc_text,
+    version_column,
+)
 from schemas.model_tables import (
     alias,
     cost_profile,
@@ -84,6 +93,7 @@ result = Table(
     Column("payload_digest", LargeBinary(16), nullable=False),
     Column("bulk_id", String(200)),
     Column("metadata", Document, nullable=False),
+    Column("names", Words, comment="texts of its spans; null: it has none"),
     Column("batch_id", Text, nullable=False),
     Column("attempt", SmallInteger, nullable=False),
     Column("published_at", UtcDateTime, nullable=False),
@@ -104,7 +114,23 @@ result = Table(
     CheckConstraint("score BETWEEN 0 AND 1", name="score"),
     CheckConstraint("record_offset >= 0", name="record_offset"),
     UniqueConstraint("topic_id", "partition", "record_offset"),
+    PrimaryKeyConstraint("job_id", "tenant", "task", "run"),
     Index(None, "task", "created_at"),
+)
+Index(
+    "ix_result_task_label_created_at",
+    result.c.task,
+    result.c.label,
+    result.c.created_at,
+    postgresql_where=text("label IS NOT NULL"),
+    sqlite_where=text("label IS NOT NULL"),
+)
+Index(
+    "ix_result_names",
+    result.c.names,
+    postgresql_using="gin",
+    postgresql_where=text("names IS NOT NULL"),
+    sqlite_where=text("names IS NOT NULL"),
 )
 Index(
     "ix_result_bulk_id",

@@ -1,10 +1,11 @@
-"""`textmill results`: answers, by job or as a list."""
+"""`textmill results`: answers, by job, as a list, as a number or as a file."""
 
 import contextlib
 import itertools
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +16,7 @@ from schemas.task import Task
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from workers.sql.lookup import FoundAnswer, Wanted
+    from workers.sql.lookup import FoundAnswer, Place, Wanted
 
 app = typer.Typer(no_args_is_help=True, help="Look results up.")
 
@@ -25,11 +26,31 @@ PAGE = 1000
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """How rows are printed."""
 
     TABLE = "table"
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
+
+
+TaskOption = Annotated[Task, typer.Option(help="Which task's answers.")]
+Since = Annotated[str | None, typer.Option(help="Not before: 30m, 2h, 3d ago, a date or RFC 3339.")]
+Until = Annotated[str | None, typer.Option(help="Before this moment, written in the same way.")]
+Label = Annotated[str | None, typer.Option(help="Only this label.")]
+Lang = Annotated[str | None, typer.Option(help="Only this language: zh or en.")]
+Model = Annotated[str | None, typer.Option(help="Only this model: name or name@3.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
+Bulk = Annotated[
+    str | None, typer.Option("--bulk", "--bulk-id", help="Only this bulk job, by name or id.")
+]
+MinScore = Annotated[float | None, typer.Option(min=0, max=1, help="Only scores from here.")]
+MaxScore = Annotated[float | None, typer.Option(min=0, max=1, help="Only scores up to here.")]
+Entity = Annotated[str | None, typer.Option(help="Only texts with a span of exactly these words.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="How many at most.")]
+After = Annotated[
+    str | None, typer.Option(help="Go on after this place, which the page before named.")
+]
 
 
 @app.command()
@@ -59,56 +80,171 @@ def get(
 
 @app.command("list")
 def list_results(
-    task: Annotated[Task, typer.Option(help="Which task's answers.")],
-    since: Annotated[
-        str | None, typer.Option(help="30m, 2h, 3d, a date or RFC 3339; all by default.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
-    lang: Annotated[str | None, typer.Option(help="Only this language: zh or en.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model: name or name@3.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
-    bulk_id: Annotated[str | None, typer.Option(help="Only this bulk submission.")] = None,
+    task: TaskOption,
+    since: Since = None,
+    until: Until = None,
+    label: Label = None,
+    lang: Lang = None,
+    model: Model = None,
+    tenant: Tenant = None,
+    bulk: Bulk = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    entity: Entity = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most; for a table 50, else all.")
     ] = None,
+    after: After = None,
     form: Annotated[Format, typer.Option("--format", help="How to print them.")] = Format.TABLE,
 ) -> None:
     """List answers, newest first.
 
     Example: textmill results list --task sentiment --since 2h --label negative --format csv
     """
+    from workers.cli.rows import print_rows
+    from workers.sql.lookup import place_of
+
+    if limit is None and form is Format.TABLE:
+        limit = TABLE_ROWS
+    place = place_of(after) if after else None
+    with _engine() as engine:
+        wanted = _wanted(engine, **_given(locals()))
+        last = _Last(itertools.islice(answers(engine, wanted, place), limit))
+        shown = print_rows(last, task, form)
+    if shown == limit and last.one is not None:
+        typer.echo(
+            f"{shown} rows; `--limit` shows more, `--after {last.one.place}` what follows.",
+            err=True,
+        )
+
+
+@app.command()
+def count(
+    task: Annotated[Task | None, typer.Option(help="Which task's answers; else all.")] = None,
+    since: Since = None,
+    until: Until = None,
+    label: Label = None,
+    lang: Lang = None,
+    model: Model = None,
+    tenant: Tenant = None,
+    bulk: Bulk = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    entity: Entity = None,
+) -> None:
+    """Print how many answers there are.
+
+    Example: textmill results count --task tagging --entity Berlin --since 7d
+    """
+    from workers.sql.lookup import count_answers
+
+    with _engine() as engine:
+        typer.echo(count_answers(engine, _wanted(engine, **_given(locals()))))
+
+
+@app.command()
+def export(
+    task: TaskOption,
+    output: Annotated[Path, typer.Option(help="The file: .jsonl, .csv or .parquet.")],
+    since: Since = None,
+    until: Until = None,
+    label: Label = None,
+    lang: Lang = None,
+    model: Model = None,
+    tenant: Tenant = None,
+    bulk: Bulk = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    entity: Entity = None,
+    limit: Limit = None,
+    after: After = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="jsonl, csv or parquet; else by the name.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it is there.")
+    ] = False,
+) -> None:
+    """Write answers to a file, newest first; what is not complete is not kept.
+
+    Example: textmill results export --task sentiment --since 2025-06-01 --output june.parquet
+    """
+    from workers.cli.output import form_of, written
+    from workers.cli.rows import columns_of, write_rows
+    from workers.sql.lookup import place_of
+
+    place, kind = place_of(after) if after else None, form_of(output, form)
+    with _engine() as engine, written(output, kind, columns_of(task), over=overwrite) as write:
+        wanted = _wanted(engine, **_given(locals()))
+        number = write_rows(itertools.islice(answers(engine, wanted, place), limit), write)
+    typer.echo(f"{number} answers in {output}.")
+
+
+class _Last:
+    """Passes answers on and remembers the last one."""
+
+    def __init__(self, rest: Iterator["FoundAnswer"]) -> None:
+        self._rest = rest
+        self.one: FoundAnswer | None = None
+
+    def __iter__(self) -> Iterator["FoundAnswer"]:
+        for one in self._rest:
+            self.one = one
+            yield one
+
+
+def answers(
+    engine: "Engine", wanted: "Wanted", after: "Place | None" = None
+) -> Iterator["FoundAnswer"]:
+    """All answers, read page by page, newest first."""
+    from workers.sql.lookup import list_answers
+
+    page = list_answers(engine, wanted, PAGE, after)
+    while page:
+        yield from page
+        page = list_answers(engine, wanted, PAGE, page[-1].place) if len(page) == PAGE else []
+
+
+_FILTERS = frozenset(
+    {"task", "since", "until", "label", "lang", "model", "tenant", "bulk", "entity"}
+    | {"min_score", "max_score"}
+)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in _FILTERS}
+
+
+def _wanted(
+    engine: "Engine",
+    *,
+    task: Task | None,
+    since: str | None,
+    until: str | None,
+    model: str | None,
+    bulk: str | None,
+    min_score: float | None,
+    max_score: float | None,
+    **equal: str | None,
+) -> "Wanted":
     from datetime import UTC, datetime
 
-    from workers.cli.rows import write_rows
     from workers.core.lookup import parse_model, parse_since
     from workers.sql.lookup import Wanted
 
     name, version = parse_model(model) if model else (None, None)
-    wanted = Wanted(
+    now = datetime.now(UTC)
+    return Wanted(
         task=task,
-        since=parse_since(since, datetime.now(UTC)) if since else None,
-        label=label,
-        lang=lang,
+        since=parse_since(since, now) if since else None,
+        until=parse_since(until, now) if until else None,
         model=name,
         version=version,
-        tenant=tenant,
-        bulk_id=bulk_id,
+        bulk_id=bulk,
+        least_score=min_score,
+        most_score=max_score,
+        **equal,
     )
-    if limit is None and form is Format.TABLE:
-        limit = TABLE_ROWS
-    with _engine() as engine:
-        shown = write_rows(itertools.islice(_answers(engine, wanted), limit), task, form)
-    if shown == limit:
-        typer.echo(f"{shown} rows; `--limit` shows more.", err=True)
-
-
-def _answers(engine: "Engine", wanted: "Wanted") -> Iterator["FoundAnswer"]:
-    from workers.sql.lookup import list_answers
-
-    page = list_answers(engine, wanted, PAGE)
-    while page:
-        yield from page
-        page = list_answers(engine, wanted, PAGE, page[-1].place) if len(page) == PAGE else []
 
 
 @contextlib.contextmanager

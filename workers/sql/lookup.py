@@ -4,13 +4,15 @@ Lists are newest first. They are paged by key, not by number: the place after a 
 after that row, however many rows arrive meanwhile.
 """
 
+import base64
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, Select, exists, func, select, tuple_
 
+from schemas.errors import UsageError
 from schemas.prediction import Prediction
 from schemas.record import Terminal
 from schemas.tables import ending, model_version, result
@@ -41,13 +43,32 @@ class FoundAnswer(msgspec.Struct, frozen=True, kw_only=True):
         return Place(self.created_at, self.tenant, self.job_id, self.run)
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, array_like=True):
     """A place in a list of answers of one task."""
 
     created_at: datetime
     tenant: str
     job_id: str
     run: int
+
+    def __str__(self) -> str:
+        """Return the place as one word that `place_of` reads."""
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+def place_of(word: str) -> Place:
+    """The place that was written as this word.
+
+    Raises:
+        UsageError: it is no such word.
+    """
+    try:
+        padded = word + "=" * (-len(word) % 4)
+        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Place)
+    except (ValueError, msgspec.DecodeError):
+        raise UsageError(
+            f"`--after {word[:40]}` is no place in a list: take the word that the page before named"
+        ) from None
 
 
 class FoundEnding(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +89,21 @@ class FoundEnding(msgspec.Struct, frozen=True, kw_only=True):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which answers to list; None does not restrict."""
 
-    task: Task
+    task: Task | None = None
+    """A list is of one task; a number may be of all."""
     since: datetime | None = None
+    until: datetime | None = None
+    """Before this moment."""
     tenant: str | None = None
     label: str | None = None
     lang: str | None = None
     model: str | None = None
     version: int | None = None
     bulk_id: str | None = None
+    least_score: float | None = None
+    most_score: float | None = None
+    entity: str | None = None
+    """The text of one of its spans, exactly."""
 
 
 def find_job(
@@ -104,7 +132,16 @@ def list_answers(
 ) -> Sequence[FoundAnswer]:
     """At most `limit` answers, newest first, beginning after the place `after`."""
     with reading(engine) as connection:
-        return [_answer(row) for row in connection.execute(_page(wanted, limit, after))]
+        page = _page(wanted, limit, after, connection.dialect.name)
+        return [_answer(row) for row in connection.execute(page)]
+
+
+def count_answers(engine: Engine, wanted: Wanted) -> int:
+    """How many answers there are."""
+    number = select(func.count()).select_from(result.join(model_version))
+    with reading(engine) as connection:
+        found = connection.execute(number.where(*_conditions(wanted, connection.dialect.name)))
+        return int(found.scalar_one())
 
 
 _ANSWERS = select(
@@ -113,17 +150,17 @@ _ANSWERS = select(
 _PLACE = result.c.created_at, result.c.tenant, result.c.job_id, result.c.run
 
 
-def _page(wanted: Wanted, limit: int, after: Place | None) -> Select[Any]:
-    page = _ANSWERS.where(*_conditions(wanted))
+def _page(wanted: Wanted, limit: int, after: Place | None, dialect: str) -> Select[Any]:
+    page = _ANSWERS.where(*_conditions(wanted, dialect))
     if after is not None:
         place = after.created_at, after.tenant, after.job_id, after.run
         page = page.where(result.c.created_at <= after.created_at, tuple_(*_PLACE) < place)
     return page.order_by(*(column.desc() for column in _PLACE)).limit(limit)
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Wanted, dialect: str) -> list[ColumnElement[bool]]:
     equal = {
-        result.c.task: wanted.task.value,
+        result.c.task: None if wanted.task is None else wanted.task.value,
         result.c.tenant: wanted.tenant,
         result.c.label: wanted.label,
         result.c.lang: wanted.lang,
@@ -132,9 +169,24 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         model_version.c.version: wanted.version,
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
-    if wanted.since is not None:
-        conditions.append(result.c.created_at >= wanted.since)
+    bounds = [
+        (result.c.created_at.__ge__, wanted.since),
+        (result.c.created_at.__lt__, wanted.until),
+        (result.c.score.__ge__, wanted.least_score),
+        (result.c.score.__le__, wanted.most_score),
+    ]
+    conditions += [holds(value) for holds, value in bounds if value is not None]
+    if wanted.entity is not None:
+        conditions.append(_is_named(wanted.entity, dialect))
     return conditions
+
+
+def _is_named(entity: str, dialect: str) -> ColumnElement[bool]:
+    """Whether a span has this text; PostgreSQL has an index for it, SQLite reads them all."""
+    if dialect == "postgresql":
+        return result.c.names.contains([entity])
+    name = func.json_each(result.c.names).table_valued("value", name="name")
+    return exists(select(1).select_from(name).where(name.c.value == entity))
 
 
 def _answer(row: Row[Any]) -> FoundAnswer:
