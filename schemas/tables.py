@@ -9,6 +9,7 @@
     deployment_event                          who changed what of all this, when and why
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
+    bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
 
 A *record* is (topic_id, partition, record_offset); it stands in `result` or in `ending`, never in
 both. A *job* is (tenant, job_id, task, run); it has one `result` at most. The views for people
@@ -33,6 +34,7 @@ from sqlalchemy import (
     text,
 )
 
+from schemas.bulk_tables import bulk, bulk_chunk, bulk_error
 from schemas.columns import (
     Document,
     Serial,
@@ -56,6 +58,9 @@ from schemas.model_tables import (
 
 __all__ = [
     "alias",
+    "bulk",
+    "bulk_chunk",
+    "bulk_error",
     "cost_profile",
     "dead_letter",
     "deployment",

@@ -1,5 +1,7 @@
 """Look-ups that do not grow with the table: by job, by label and time, by a name in a text."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -40,7 +42,7 @@ def upgrade() -> None:
     add_index("ix_result_task_label_created_at", labelled, "label IS NOT NULL")
 
 
-def add_index(name: str, columns: list[str], condition: str, **options: str) -> None:
+def add_index(name: str, columns: list[str], condition: str, **options: Any) -> None:
     """An index of some of the rows."""
     where = sa.text(condition)
     op.create_index(name, "result", columns, postgresql_where=where, sqlite_where=where, **options)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.task import Task
-from workers.cli.output import Column, Form, Write, plain, printed
+from workers.output import Column, Form, Write, plain, printed
 from workers.sql.lookup import FoundAnswer, FoundEnding
 
 WRITTEN_AT_ONCE: Final = 1000

@@ -38,7 +38,7 @@ class Column(msgspec.Struct, frozen=True):
     """A key of `KINDS`; what is neither a number nor a string is written as JSON, but in JSONL."""
 
 
-KINDS: Final = ("string", "int", "float", "bool", "json", "scores", "spans")
+KINDS: Final = ("string", "int", "float", "bool", "json", "spans")
 
 
 def form_of(path: Path, named: str | None) -> Form:
@@ -102,7 +102,11 @@ def _failed(path: Path, error: OSError) -> Exception:
 @contextmanager
 def _jsonl(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
     encoder = msgspec.json.Encoder()
-    yield lambda rows: file.write(encoder.encode_lines(rows)) and None
+
+    def write(rows: Rows) -> None:
+        file.write(encoder.encode_lines(rows))
+
+    yield write
 
 
 @contextmanager
@@ -135,7 +139,6 @@ def _parquet(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
         "float": pa.float64(),
         "bool": pa.bool_(),
         "json": pa.string(),
-        "scores": pa.map_(pa.string(), pa.float64()),
         "spans": pa.list_(
             pa.struct(
                 [
@@ -167,7 +170,7 @@ def _cell(value: Any, kind: str) -> Any:
         return None
     if kind in {"string", "json"} and not isinstance(value, str):
         return msgspec.json.encode(value).decode()
-    return list(value.items()) if kind == "scores" else value
+    return value
 
 
 def plain(value: Any) -> str:
