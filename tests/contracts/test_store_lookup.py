@@ -13,13 +13,12 @@ from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import SENTIMENT, SUMMARY, TAGS, World, manifest
 from workers.sql.lookup import (
     FoundAnswer,
-    Place,
     Wanted,
     count_answers,
     find_job,
     list_answers,
-    place_of,
 )
+from workers.sql.place import Place, place_of
 
 __all__ = ["store_url", "world"]
 

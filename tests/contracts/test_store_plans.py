@@ -24,8 +24,7 @@ MADE_UP = {
     "record_offset": "1000 + n",
     "task": "CASE n % 2 WHEN 0 THEN 'sentiment' ELSE 'tagging' END",
     "label": "CASE n % 2 WHEN 0 THEN CASE n % 1000 WHEN 0 THEN 'rare' ELSE 'usual' END END",
-    "names": "CASE n % 2 WHEN 1 THEN ARRAY['name ' || n % 20000, CASE WHEN n % 10 = 1 THEN 'all' "
-    "ELSE 'none' END] END",
+    "names": "CASE n % 2 WHEN 1 THEN ARRAY['name ' || n / 4, 'all'] END",
     "created_at": "one.created_at - n * interval '1 second'",
 }
 
@@ -96,11 +95,11 @@ def test_a_page_of_a_rare_label(full: Engine) -> None:
 
 
 def test_texts_with_a_name(full: Engine) -> None:
-    wanted = Wanted(task=Task.TAGGING, entity="name 19999")
+    wanted = Wanted(task=Task.TAGGING, entity="name 19999")  # so rare that no sample knows of it
 
     plan = plans(full, lambda: list_answers(full, wanted, 50))
 
-    assert len(list_answers(full, wanted, 50)) == ROWS // 20000
+    assert len(list_answers(full, wanted, 50)) == 2
     assert "ix_result_names" in plan, plan
 
 

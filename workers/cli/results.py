@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from schemas.errors import UsageError
 from schemas.job import DEFAULT_TENANT
 from schemas.settings import load
 from schemas.task import Task
@@ -16,7 +17,8 @@ from schemas.task import Task
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from workers.sql.lookup import FoundAnswer, Place, Wanted
+    from workers.sql.lookup import FoundAnswer, Wanted
+    from workers.sql.place import Place
 
 app = typer.Typer(no_args_is_help=True, help="Look results up.")
 
@@ -102,7 +104,7 @@ def list_results(
     Example: textmill results list --task sentiment --since 2h --label negative --format csv
     """
     from workers.cli.rows import print_rows
-    from workers.sql.lookup import place_of
+    from workers.sql.place import place_of
 
     if limit is None and form is Format.TABLE:
         limit = TABLE_ROWS
@@ -169,9 +171,9 @@ def export(
 
     Example: textmill results export --task sentiment --since 2025-06-01 --output june.parquet
     """
-    from workers.cli.output import form_of, written
     from workers.cli.rows import columns_of, write_rows
-    from workers.sql.lookup import place_of
+    from workers.output import form_of, written
+    from workers.sql.place import place_of
 
     place, kind = place_of(after) if after else None, form_of(output, form)
     with _engine() as engine, written(output, kind, columns_of(task), over=overwrite) as write:
@@ -240,11 +242,21 @@ def _wanted(
         until=parse_since(until, now) if until else None,
         model=name,
         version=version,
-        bulk_id=bulk,
+        bulk_id=_bulk_id(engine, bulk) if bulk else None,
         least_score=min_score,
         most_score=max_score,
         **equal,
     )
+
+
+def _bulk_id(engine: "Engine", name: str) -> str:
+    """The id of a bulk job; a word that names none is what a producer wrote in `bulk_id`."""
+    from workers.sql.bulks import SqlBulks
+
+    try:
+        return SqlBulks(engine).find(name).bulk_id
+    except UsageError:
+        return name
 
 
 @contextlib.contextmanager

@@ -4,19 +4,29 @@ Lists are newest first. They are paged by key, not by number: the place after a 
 after that row, however many rows arrive meanwhile.
 """
 
-import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, Row, Select, exists, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    exists,
+    func,
+    select,
+    text,
+    tuple_,
+)
 
-from schemas.errors import UsageError
 from schemas.prediction import Prediction
 from schemas.record import Terminal
 from schemas.tables import ending, model_version, result
 from schemas.task import Task
+from workers.sql.place import Place
 from workers.sql.transaction import reading
 
 
@@ -38,37 +48,9 @@ class FoundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
 
     @property
-    def place(self) -> "Place":
+    def place(self) -> Place:
         """Where a list goes on after this row."""
         return Place(self.created_at, self.tenant, self.job_id, self.run)
-
-
-class Place(msgspec.Struct, frozen=True, array_like=True):
-    """A place in a list of answers of one task."""
-
-    created_at: datetime
-    tenant: str
-    job_id: str
-    run: int
-
-    def __str__(self) -> str:
-        """Return the place as one word that `place_of` reads."""
-        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
-
-
-def place_of(word: str) -> Place:
-    """The place that was written as this word.
-
-    Raises:
-        UsageError: it is no such word.
-    """
-    try:
-        padded = word + "=" * (-len(word) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Place)
-    except (ValueError, msgspec.DecodeError):
-        raise UsageError(
-            f"`--after {word[:40]}` is no place in a list: take the word that the page before named"
-        ) from None
 
 
 class FoundEnding(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +114,12 @@ def list_answers(
 ) -> Sequence[FoundAnswer]:
     """At most `limit` answers, newest first, beginning after the place `after`."""
     with reading(engine) as connection:
-        page = _page(wanted, limit, after, connection.dialect.name)
-        return [_answer(row) for row in connection.execute(page)]
+        dialect = connection.dialect.name
+        if wanted.entity is not None and wanted.task is not None and dialect == "postgresql":
+            rows = _named_rows(connection, wanted, limit, after)
+        else:
+            rows = connection.execute(_page(wanted, limit, after, dialect)).all()
+        return [_answer(row) for row in rows]
 
 
 def count_answers(engine: Engine, wanted: Wanted) -> int:
@@ -148,6 +134,41 @@ _ANSWERS = select(
     result, model_version.c.model.label("model"), model_version.c.version.label("version")
 ).join(model_version)
 _PLACE = result.c.created_at, result.c.tenant, result.c.job_id, result.c.run
+
+
+RECENT: Final = 5000
+"""So many of the newest rows are looked through for a name before its index is asked."""
+_BY_INDEX: Final = text(
+    "result.ctid = ANY (ARRAY(SELECT named.ctid FROM result AS named "
+    "WHERE named.names @> ARRAY[CAST(:entity AS text)]))"
+)
+
+
+def _named_rows(
+    connection: Connection, wanted: Wanted, limit: int, after: Place | None
+) -> Sequence[Row[Any]]:
+    """A page of answers with a name, on PostgreSQL.
+
+    Its planner cannot know how rare a name is that its samples have not seen, and reads all answers
+    by time, or all that have the name. So a frequent one is looked for among the newest rows; for
+    one that does not fill a page there, the index of names gives all its rows.
+    """
+    newest = select(result.c.created_at).where(result.c.task == wanted.task)
+    newest = newest.order_by(result.c.created_at.desc())
+    if after is not None:
+        newest = newest.where(result.c.created_at <= after.created_at)
+    bound = connection.execute(newest.offset(RECENT).limit(1)).scalar()
+    page = _page(wanted, limit, after, "postgresql")
+    if bound is not None:
+        page = page.where(result.c.created_at >= bound)
+    rows = connection.execute(page).all()
+    if bound is None or len(rows) == limit:
+        return rows
+    others = msgspec.structs.replace(wanted, entity=None)
+    rest = _page(others, limit, after, "postgresql").where(
+        _BY_INDEX.bindparams(entity=wanted.entity)
+    )
+    return connection.execute(rest).all()
 
 
 def _page(wanted: Wanted, limit: int, after: Place | None, dialect: str) -> Select[Any]:
