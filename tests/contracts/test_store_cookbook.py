@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from producers.bulk.chunk import BadRow, Chunk
+from producers.bulk.request import File, Request
 from schemas.prediction import Prediction
 from schemas.record import Terminal
 from schemas.task import Task
@@ -16,6 +18,7 @@ from tests.contracts.store_world import (
     World,
     manifest,
 )
+from workers.sql.bulks import SqlBulks
 
 __all__ = ["store_url", "world"]
 
@@ -102,6 +105,44 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         ("topic", "partition", "epoch", "next_offset", "beyond"),
         [("textmill.jobs.sentiment", 0, 1, 2, 3)],
     ),
+    "Each job's newest answer": (
+        ("job_id", "run", "label"),
+        [("job-1", 1, "negative"), ("job-2", 0, "positive")],
+    ),
+    "Disagreements between versions": (
+        ("job_id", "version", "label", "other_version", "other_label"),
+        [("job-1", 1, "positive", 2, "negative")],
+    ),
+    "Names that occur together": (
+        ("name", "other", "texts"),
+        [("Acme", "北京 \U0001f600", 1)],
+    ),
+    "Sentiment by day": (("answers",), [(3,)]),
+    "Label drift": (
+        ("label", "today", "before"),
+        [("negative", 1, 0), ("positive", 2, 0)],
+    ),
+    "Latency by hour": (
+        ("task", "answers"),
+        [("sentiment", 3), ("summarization", 1), ("tagging", 1)],
+    ),
+    "Texts per tenant": (
+        ("tenant", "task", "answers"),
+        [("default", "sentiment", 3), ("default", "summarization", 1), ("default", "tagging", 1)],
+    ),
+    "Failures by reason": (
+        ("task", "state", "reason", "records"),
+        [
+            ("sentiment", "CONFLICT", "conflict", 1),
+            ("sentiment", "DUPLICATE", "duplicate", 1),
+            ("sentiment", "EXPIRED", "deadline", 1),
+            ("sentiment", "INVALID", "not_json", 1),
+        ],
+    ),
+    "Bulk jobs and how many rows they had": (
+        ("name", "state", "rows", "documents", "bad"),
+        [("june", "active", 7, 5, 1)],
+    ),
     "Audit: no record ended twice": (("record_offset",), []),
 }
 
@@ -123,6 +164,18 @@ def fill(world: World) -> None:
     whose = {"tenant": "default", "job_id": "late", "bulk_id": "reviews"}
     world.ledger.end([world.ending(13, Terminal.EXPIRED, "deadline", **whose)])
     world.ledger.advance({world.p: (world.epoch, 2)})
+    fill_bulk(SqlBulks(world.engine))
+
+
+def fill_bulk(bulks: SqlBulks) -> None:
+    """A job of two pieces, one row of which was none."""
+    asked = Request(files=(File(path="/a", size=1, changed_at=1),), tasks=(Task.SENTIMENT,))
+    bulk_id = bulks.begin("june", asked).bulk_id
+    bad = BadRow(row=2, file="/a", line=2, reason="not_json", detail="no JSON")
+    common = {"left_out": 1, "tokens": 10, "reused": {}}
+    one = Chunk(number=0, first_row=1, rows=4, documents=3, bad=(bad,), **common)
+    bulks.keep(bulk_id, one, {"text": "string"})
+    bulks.keep(bulk_id, Chunk(number=1, first_row=5, rows=3, documents=2, bad=(), **common), {})
 
 
 def run(world: World, name: str) -> list[dict[str, Any]]:
