@@ -117,6 +117,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._routing = await asyncio.to_thread(self._read_routing)
         self._scheduler.costs.remember(await asyncio.to_thread(self._profiles.profiles))
+        self._scheduler.obey(await asyncio.to_thread(self._orders.orders))
         await asyncio.to_thread(self._intake.start)
         _log.info("%s reads the job log", self._id)
         duties = [

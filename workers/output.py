@@ -133,7 +133,25 @@ def _parquet(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {
+    types = _types()
+    schema = pa.schema([(column.name, types[column.kind]) for column in columns])
+
+    def write(rows: Rows) -> None:
+        arrays = [
+            pa.array([_cell(row.get(c.name), c.kind) for row in rows], types[c.kind])
+            for c in columns
+        ]
+        if rows:
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield write
+
+
+def _types() -> dict[str, Any]:
+    import pyarrow as pa
+
+    return {
         "string": pa.string(),
         "int": pa.int64(),
         "float": pa.float64(),
@@ -151,18 +169,6 @@ def _parquet(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
             )
         ),
     }
-    schema = pa.schema([(column.name, types[column.kind]) for column in columns])
-
-    def write(rows: Rows) -> None:
-        arrays = [
-            pa.array([_cell(row.get(c.name), c.kind) for row in rows], types[c.kind])
-            for c in columns
-        ]
-        if rows:
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
-
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        yield write
 
 
 def _cell(value: Any, kind: str) -> Any:

@@ -1,6 +1,7 @@
 """Bulk jobs on both databases: the manifest, how far a job is, its rows joined to their answers."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from workers.assembly import Store
 from workers.bulks import desk
 from workers.bulks.errors import errors_of, publish_failed
 from workers.bulks.export import Export
+from workers.bulks.kept import forgotten
 from workers.bulks.status import Status, status_of
 from workers.output import Form, written
 from workers.ports import Order
@@ -175,7 +177,7 @@ def test_names_are_of_one_request(bench: Bench) -> None:
         bench.submit(lang="en")
     found = bench.store.bulks.find("june")
     assert bench.store.bulks.find(found.bulk_id) == found
-    assert [one.name for one in bench.store.bulks.all(5)] == ["june"]
+    assert [one.name for one in bench.store.bulks.every(5)] == ["june"]
     with pytest.raises(UsageError, match="no bulk job 'july': `textmill bulk list`"):
         bench.store.bulks.find("july")
 
@@ -335,6 +337,16 @@ def test_tables_in_and_out(bench: Bench) -> None:
         (None, "positive", 0.75),
     ]
     assert job.status().state == "done"
+
+
+def test_inputs_of_jobs_that_are_gone_are_forgotten(bench: Bench) -> None:
+    bulk.submit([{"text": "a"}], "sentiment", settings=bench.settings)
+    kept = desk.keep_table(bench.settings, [{"text": "b"}])
+    assert forgotten(bench.settings, bench.store) == []
+
+    for path in kept.parent.iterdir():
+        os.utime(path, (0, 0))
+    assert forgotten(bench.settings, bench.store) == [kept]
 
 
 def test_rows_and_files_from_a_program(bench: Bench) -> None:

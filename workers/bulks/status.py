@@ -16,6 +16,7 @@ from workers.sql.transaction import reading
 
 RECENT_S: Final = 30.0
 """How far back the speed is taken from."""
+_OF_LOG: Final = ("rows", "documents", "reused", "bad", "left_out")
 _LATELY: Final = text(
     """
     SELECT count(*), min(created_at) FROM result
@@ -79,6 +80,8 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
     }
     recent, window_s = _lately(store, found)
     ended_each = min(one["done"] + one["failed"] for one in by_task.values())
+    eta_s = _eta(store, found, ended_each, recent, window_s, workers, queued=sums["queued"])
+    of_log = {name: getattr(submitted, name) for name in _OF_LOG}
     return Status(
         name=found.name,
         bulk_id=found.bulk_id,
@@ -87,15 +90,11 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
         tenant=found.request.tenant,
         created_at=found.created_at,
         submitted_at=found.submitted_at,
-        rows=submitted.rows,
-        documents=submitted.documents,
-        reused=submitted.reused,
-        bad=submitted.bad,
-        left_out=submitted.left_out,
         tasks=by_task,
         reasons={why: n for one in ended.values() for why, n in one.reasons.items()},
         per_s=round(recent / window_s, 1) if window_s else 0.0,
-        eta_s=_eta(store, found, ended_each, recent, window_s, workers, queued=sums["queued"]),
+        eta_s=eta_s,
+        **of_log,
         **sums,
     )
 

@@ -183,7 +183,7 @@ def list_jobs(
     from workers.bulks.status import status_of
 
     with Store(load()) as store:
-        found = [status_of(store, one, 0) for one in store.bulks.all(limit)]
+        found = [status_of(store, one, 0) for one in store.bulks.every(limit)]
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return

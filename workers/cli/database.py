@@ -46,15 +46,20 @@ def maintain(
     from datetime import UTC, datetime
 
     from workers.assembly import Store
+    from workers.bulks.kept import forgotten
     from workers.core.lookup import parse_since
     from workers.sql.maintenance import old_rows, remove_old_rows
 
-    before = parse_since(keep, datetime.now(UTC))
-    with Store(load()) as store:
+    before, settings = parse_since(keep, datetime.now(UTC)), load()
+    with Store(settings) as store:
         found = (remove_old_rows if apply else old_rows)(store.engine, before)
+        inputs = forgotten(settings, store)
+    for path in inputs if apply else ():
+        path.unlink(missing_ok=True)
     said = "removed" if apply else "would go; --apply removes them"
     for table, number in found.items():
         typer.echo(f"{table}: {number} rows {said}")
+    typer.echo(f"kept inputs of bulk jobs: {len(inputs)} files {said}")
 
 
 @erasing.command()

@@ -5,14 +5,30 @@ import itertools
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.errors import UsageError
 from schemas.job import DEFAULT_TENANT
 from schemas.settings import load
 from schemas.task import Task
+from workers.cli.filters import (
+    After,
+    Bulk,
+    Entity,
+    Label,
+    Lang,
+    Limit,
+    MaxScore,
+    MinScore,
+    Model,
+    Since,
+    TaskOption,
+    Tenant,
+    Until,
+    given,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -34,25 +50,6 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
-
-
-TaskOption = Annotated[Task, typer.Option(help="Which task's answers.")]
-Since = Annotated[str | None, typer.Option(help="Not before: 30m, 2h, 3d ago, a date or RFC 3339.")]
-Until = Annotated[str | None, typer.Option(help="Before this moment, written in the same way.")]
-Label = Annotated[str | None, typer.Option(help="Only this label.")]
-Lang = Annotated[str | None, typer.Option(help="Only this language: zh or en.")]
-Model = Annotated[str | None, typer.Option(help="Only this model: name or name@3.")]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
-Bulk = Annotated[
-    str | None, typer.Option("--bulk", "--bulk-id", help="Only this bulk job, by name or id.")
-]
-MinScore = Annotated[float | None, typer.Option(min=0, max=1, help="Only scores from here.")]
-MaxScore = Annotated[float | None, typer.Option(min=0, max=1, help="Only scores up to here.")]
-Entity = Annotated[str | None, typer.Option(help="Only texts with a span of exactly these words.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="How many at most.")]
-After = Annotated[
-    str | None, typer.Option(help="Go on after this place, which the page before named.")
-]
 
 
 @app.command()
@@ -110,8 +107,8 @@ def list_results(
         limit = TABLE_ROWS
     place = place_of(after) if after else None
     with _engine() as engine:
-        wanted = _wanted(engine, **_given(locals()))
-        last = _Last(itertools.islice(answers(engine, wanted, place), limit))
+        asked = wanted(engine, **given(locals()))
+        last = _Last(itertools.islice(answers(engine, asked, place), limit))
         shown = print_rows(last, task, form)
     if shown == limit and last.one is not None:
         typer.echo(
@@ -141,7 +138,7 @@ def count(
     from workers.sql.lookup import count_answers
 
     with _engine() as engine:
-        typer.echo(count_answers(engine, _wanted(engine, **_given(locals()))))
+        typer.echo(count_answers(engine, wanted(engine, **given(locals()))))
 
 
 @app.command()
@@ -177,8 +174,8 @@ def export(
 
     place, kind = place_of(after) if after else None, form_of(output, form)
     with _engine() as engine, written(output, kind, columns_of(task), over=overwrite) as write:
-        wanted = _wanted(engine, **_given(locals()))
-        number = write_rows(itertools.islice(answers(engine, wanted, place), limit), write)
+        asked = wanted(engine, **given(locals()))
+        number = write_rows(itertools.islice(answers(engine, asked, place), limit), write)
     typer.echo(f"{number} answers in {output}.")
 
 
@@ -196,67 +193,15 @@ class _Last:
 
 
 def answers(
-    engine: "Engine", wanted: "Wanted", after: "Place | None" = None
+    engine: "Engine", asked: "Wanted", after: "Place | None" = None
 ) -> Iterator["FoundAnswer"]:
     """All answers, read page by page, newest first."""
     from workers.sql.lookup import list_answers
 
-    page = list_answers(engine, wanted, PAGE, after)
+    page = list_answers(engine, asked, PAGE, after)
     while page:
         yield from page
-        page = list_answers(engine, wanted, PAGE, page[-1].place) if len(page) == PAGE else []
-
-
-_FILTERS = frozenset(
-    {"task", "since", "until", "label", "lang", "model", "tenant", "bulk", "entity"}
-    | {"min_score", "max_score"}
-)
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in _FILTERS}
-
-
-def _wanted(
-    engine: "Engine",
-    *,
-    task: Task | None,
-    since: str | None,
-    until: str | None,
-    model: str | None,
-    bulk: str | None,
-    min_score: float | None,
-    max_score: float | None,
-    **equal: str | None,
-) -> "Wanted":
-    from datetime import UTC, datetime
-
-    from workers.core.lookup import parse_model, parse_since
-    from workers.sql.lookup import Wanted
-
-    name, version = parse_model(model) if model else (None, None)
-    now = datetime.now(UTC)
-    return Wanted(
-        task=task,
-        since=parse_since(since, now) if since else None,
-        until=parse_since(until, now) if until else None,
-        model=name,
-        version=version,
-        bulk_id=_bulk_id(engine, bulk) if bulk else None,
-        least_score=min_score,
-        most_score=max_score,
-        **equal,
-    )
-
-
-def _bulk_id(engine: "Engine", name: str) -> str:
-    """The id of a bulk job; a word that names none is what a producer wrote in `bulk_id`."""
-    from workers.sql.bulks import SqlBulks
-
-    try:
-        return SqlBulks(engine).find(name).bulk_id
-    except UsageError:
-        return name
+        page = list_answers(engine, asked, PAGE, page[-1].place) if len(page) == PAGE else []
 
 
 @contextlib.contextmanager

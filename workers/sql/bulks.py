@@ -85,8 +85,8 @@ class SqlBulks:
             raise UsageError(f"There is no bulk job {name!r}: `textmill bulk list` shows them.")
         return _found(row)
 
-    def all(self, limit: int) -> Sequence[FoundBulk]:
-        """The jobs, newest first."""
+    def every(self, limit: int | None = None) -> Sequence[FoundBulk]:
+        """The jobs, newest first, at most `limit`."""
         newest = select(bulk).order_by(bulk.c.created_at.desc(), bulk.c.bulk_id).limit(limit)
         with reading(self._engine) as connection:
             return [_found(row) for row in connection.execute(newest)]
