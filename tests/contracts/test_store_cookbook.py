@@ -1,15 +1,18 @@
 """Every query of deploy/sql/cookbook.md runs on both databases and returns what it should."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from producers.bulk.chunk import BadRow, Chunk
 from producers.bulk.request import File, Request
 from schemas.prediction import Prediction
 from schemas.record import Terminal
+from schemas.tables import deployment_event, model_replica, worker
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import (
@@ -105,6 +108,18 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         ("topic", "partition", "epoch", "next_offset", "beyond"),
         [("textmill.jobs.sentiment", 0, 1, 2, 3)],
     ),
+    "How the canary's answers compare with the live version's": (
+        ("arm", "model", "version", "jobs", "score"),
+        [("live", "mood", 1, 2, 0.75), ("live", "mood", 2, 1, 0.5)],
+    ),
+    "Who changed which route, when and why": (
+        ("actor", "action", "task", "from_version", "to_version"),
+        [("ann", "activate", "sentiment", "mood@1", "mood@2")],
+    ),
+    "Which worker has which version in memory": (
+        ("worker_id", "device", "model", "version", "state"),
+        [("w1", "cpu", "mood", 1, "READY")],
+    ),
     "Each job's newest answer": (
         ("job_id", "run", "label"),
         [("job-1", 1, "negative"), ("job-2", 0, "positive")],
@@ -165,6 +180,21 @@ def fill(world: World) -> None:
     world.ledger.end([world.ending(13, Terminal.EXPIRED, "deadline", **whose)])
     world.ledger.advance({world.p: (world.epoch, 2)})
     fill_bulk(SqlBulks(world.engine))
+    fill_rollout(world)
+
+
+def fill_rollout(world: World) -> None:
+    """A worker that holds a version, and a change of the route."""
+    now = datetime.now(UTC)
+    held = {"model_version_id": world.version.version_id, "state": "READY", "reason": ""}
+    beats = {"worker_id": "w1", "memory_bytes": 1, "heartbeat_at": now}
+    by = {"actor": "ann", "action": "activate", "reason": "better", "evidence": {}}
+    of = {"task": "sentiment", "lang": "en", "from_version": "mood@1", "to_version": "mood@2"}
+    with world.engine.begin() as connection:
+        known = {"device": "cpu", "serves": {}, "memory_limit": 0, "started_at": now}
+        connection.execute(insert(worker).values(**beats, **known))
+        connection.execute(insert(model_replica).values(**beats, **held, loaded_at=now))
+        connection.execute(insert(deployment_event).values(at=now, **by, **of))
 
 
 def fill_bulk(bulks: SqlBulks) -> None:
