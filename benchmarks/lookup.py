@@ -1,7 +1,8 @@
-"""Looking up a job by its id among few and among many rows.
+"""Looking up a job, a label's first page and a name, among few and among many rows.
 
-The rows are copies of one that Textmill wrote, made up by PostgreSQL itself under other ids. The
-look-up is the one of `textmill results get`, with and without a tenant.
+The rows are copies of one that Textmill wrote, made up by PostgreSQL itself under other ids, each a
+second older than the one before, with a thousand labels and a million names. The look-ups are those
+of `textmill results get`, with and without a tenant, and of `textmill results list`.
 """
 
 import random
@@ -14,12 +15,23 @@ from benchmarks.answers import job_id
 from benchmarks.report import ratio, say
 from benchmarks.rig import Rig
 from schemas.tables import result
+from schemas.task import Task
 
 FEW: Final = 10_000
 CHUNK: Final = 500_000
 LOOKUPS: Final = 300
 _RUN = "lookup"
-_MADE_UP = {"job_id": "'lookup-' || n", "record_offset": "1000000000000 + n", "bulk_id": "NULL"}
+PAGE: Final = 50
+_LABELS: Final = 1000
+_NAMES: Final = 1_000_000
+_MADE_UP = {
+    "job_id": "'lookup-' || n",
+    "record_offset": "1000000000000 + n",
+    "bulk_id": "NULL",
+    "label": f"'label ' || n % {_LABELS}",
+    "names": f"ARRAY['name ' || n % {_NAMES}, 'common']",
+    "created_at": "one.created_at - n * interval '1 second'",
+}
 
 
 def compare_lookups(where: Rig, rows: int) -> dict[str, Any]:
@@ -33,6 +45,9 @@ def compare_lookups(where: Rig, rows: int) -> dict[str, Any]:
         found[f"{wanted}"] = {
             "job_id_ms": _median_ms(where, wanted, None),
             "tenant_and_job_id_ms": _median_ms(where, wanted, "default"),
+            "label_page_ms": _page_ms(where, "label", "label {}", min(_LABELS, wanted)),
+            "name_page_ms": _page_ms(where, "entity", "name {}", min(_NAMES, wanted)),
+            "common_name_page_ms": _page_ms(where, "entity", "common", 1),
         }
     few, many = found[str(min(FEW, rows))], found[str(rows)]
     ratios = {f"x_{name.removesuffix('_ms')}": ratio(many[name], few[name]) for name in few}
@@ -55,6 +70,22 @@ def _make_up(where: Rig, made: int, wanted: int) -> None:
             connection.execute(insert, {"first": first, "last": last})
     with where.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE result"))
+
+
+def _page_ms(where: Rig, filtered: str, words: str, different: int) -> float:
+    """The first page of the newest answers where a filter of `Wanted` has some of these words."""
+    from workers.sql.lookup import Wanted, list_answers
+
+    with where.engine.connect() as connection:
+        one = text("SELECT task FROM result WHERE job_id LIKE 'lookup-%' LIMIT 1")
+        task = Task(connection.execute(one).scalar_one())
+    rng, taken = random.Random(1), []
+    for _ in range(LOOKUPS // 3):
+        wanted = Wanted(task=task, **{filtered: words.format(rng.randrange(different))})  # type: ignore[arg-type]
+        began = time.perf_counter()
+        assert list_answers(where.engine, wanted, PAGE)
+        taken.append(time.perf_counter() - began)
+    return round(sorted(taken)[len(taken) // 2] * 1000, 3)
 
 
 def _median_ms(where: Rig, rows: int, tenant: str | None) -> float:

@@ -125,6 +125,15 @@ class Publisher:
             count += len(records)
         return count
 
+    def publish_records(self, records: Encoded, task: str, bulk: bool = False) -> None:
+        """Publish jobs that `encode` has checked; returns when the log has them all.
+
+        Raises:
+            UnavailableError: the log did not confirm everything; publish again.
+        """
+        if records:
+            self._writer.append(topic_of(task, bulk), records)
+
     def close(self) -> None:
         """Give back connections; everything published is already safe."""
         self._writer.close()

@@ -34,6 +34,11 @@ CREATE TABLE IF NOT EXISTS partition (
 CREATE TABLE IF NOT EXISTS record (
     id INTEGER PRIMARY KEY, key TEXT, value BLOB, published_at REAL NOT NULL);
 """
+_ERASE: Final = """
+UPDATE record SET value = NULL
+WHERE key = ? AND value IS NOT NULL AND ? = CASE json_valid(CAST(value AS TEXT)) WHEN 1
+    THEN coalesce(json_extract(CAST(value AS TEXT), '$.tenant'), 'default') END
+"""
 
 
 def open_log(path: Path) -> sqlite3.Connection:
@@ -73,6 +78,22 @@ def append(
             "UPDATE partition SET next_offset = ? WHERE id = ?",
             [(next_offset, number) for number, next_offset in partitions],
         )
+
+
+def erase_job(path: Path, tenant: str, job_id: str) -> int:
+    """Empty the records of a job, which keep their places; how many there were.
+
+    Raises:
+        UnavailableError: the file cannot be used.
+    """
+    if not path.exists():
+        return 0
+    connection = open_log(path)
+    try:
+        with translated(path), transaction(connection):
+            return connection.execute(_ERASE, (job_id, tenant)).rowcount
+    finally:
+        connection.close()
 
 
 def partition_of(key: str) -> int:

@@ -9,6 +9,7 @@
     deployment_event                          who changed what of all this, when and why
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
+    bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
 
 A *record* is (topic_id, partition, record_offset); it stands in `result` or in `ending`, never in
 both. A *job* is (tenant, job_id, task, run); it has one `result` at most. The views for people
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
@@ -32,7 +34,16 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.columns import Document, Serial, UtcDateTime, metadata, utc_text, version_column
+from schemas.bulk_tables import bulk, bulk_chunk, bulk_error
+from schemas.columns import (
+    Document,
+    Serial,
+    UtcDateTime,
+    Words,
+    metadata,
+    utc_text,
+    version_column,
+)
 from schemas.model_tables import (
     alias,
     cost_profile,
@@ -47,6 +58,9 @@ from schemas.model_tables import (
 
 __all__ = [
     "alias",
+    "bulk",
+    "bulk_chunk",
+    "bulk_error",
     "cost_profile",
     "dead_letter",
     "deployment",
@@ -84,6 +98,7 @@ result = Table(
     Column("payload_digest", LargeBinary(16), nullable=False),
     Column("bulk_id", String(200)),
     Column("metadata", Document, nullable=False),
+    Column("names", Words, comment="texts of its spans; null: it has none"),
     Column("batch_id", Text, nullable=False),
     Column("attempt", SmallInteger, nullable=False),
     Column("published_at", UtcDateTime, nullable=False),
@@ -104,7 +119,23 @@ result = Table(
     CheckConstraint("score BETWEEN 0 AND 1", name="score"),
     CheckConstraint("record_offset >= 0", name="record_offset"),
     UniqueConstraint("topic_id", "partition", "record_offset"),
+    PrimaryKeyConstraint("job_id", "tenant", "task", "run"),
     Index(None, "task", "created_at"),
+)
+Index(
+    "ix_result_task_label_created_at",
+    result.c.task,
+    result.c.label,
+    result.c.created_at,
+    postgresql_where=text("label IS NOT NULL"),
+    sqlite_where=text("label IS NOT NULL"),
+)
+Index(
+    "ix_result_names",
+    result.c.names,
+    postgresql_using="gin",
+    postgresql_where=text("names IS NOT NULL"),
+    sqlite_where=text("names IS NOT NULL"),
 )
 Index(
     "ix_result_bulk_id",

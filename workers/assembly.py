@@ -43,6 +43,7 @@ class Store:
             UnavailableError: the database does not answer.
             UsageError: its schema is not this program's; an embedded database is upgraded.
         """
+        from workers.sql.bulks import SqlBulks
         from workers.sql.engine import open_engine
         from workers.sql.ledger import SqlLedger
         from workers.sql.profiles import SqlProfiles
@@ -64,6 +65,7 @@ class Store:
         self.registry = SqlRegistry(self.engine)
         self.profiles = SqlProfiles(self.engine)
         self.rollouts = SqlRollouts(self.engine)
+        self.bulks = SqlBulks(self.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +147,7 @@ def make_dispatcher(
         routes=store.rollouts,
         profiles=store.profiles,
         steer=Steward(store.rollouts).step,
+        orders=store.bulks,
     )
     metrics.behind = lambda: dispatcher.behind
     return dispatcher

@@ -31,7 +31,7 @@ from workers.desired import Routes
 from workers.failure import kind
 from workers.intake import Intake, OpenLog
 from workers.outbox import Outbox
-from workers.ports import HandOver, Ledger, LogWriter, Profiles, Registry
+from workers.ports import HandOver, Ledger, LogWriter, Orders, Profiles, Registry
 from workers.report import Report
 
 _log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ ROUTING_S: Final = 1.0
 OUTBOX_S: Final = 0.5
 PROFILES_S: Final = 10.0
 """How often what was learnt of costs is kept."""
+ORDERS_S: Final = 0.25
+"""How often it is looked whether somebody pauses, cancels or prefers a bulk job."""
 BULK_SHARE: Final = 0.75
 """Part of the memory for jobs that bulk work may fill; the rest is for interactive jobs."""
 AWAY_S: Final = 0.5
@@ -70,6 +72,7 @@ class Dispatcher:
         registry: Registry,
         routes: Routes,
         profiles: Profiles,
+        orders: Orders,
         steer: Callable[[], object] = lambda: None,
     ) -> None:
         self._id = dispatcher_id
@@ -84,6 +87,7 @@ class Dispatcher:
         self._routes = routes
         self._steer = steer
         self._profiles = profiles
+        self._orders = orders
         self._routing = Routing((), ())
         self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
         self._news = asyncio.Event()
@@ -113,6 +117,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._routing = await asyncio.to_thread(self._read_routing)
         self._scheduler.costs.remember(await asyncio.to_thread(self._profiles.profiles))
+        self._scheduler.obey(await asyncio.to_thread(self._orders.orders))
         await asyncio.to_thread(self._intake.start)
         _log.info("%s reads the job log", self._id)
         duties = [
@@ -122,6 +127,7 @@ class Dispatcher:
             self._every("database", FLUSH_S, self._flush),
             self._every("database", ROUTING_S, self._reroute),
             self._every("database", PROFILES_S, self._keep_profiles),
+            self._every("database", ORDERS_S, self._obey),
             self._every("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
             self._guard(),
         ]
@@ -286,6 +292,10 @@ class Dispatcher:
         if news := self._scheduler.costs.news:
             await asyncio.to_thread(self._profiles.keep, news)
             self._scheduler.costs.kept(news)
+
+    async def _obey(self) -> None:
+        self._scheduler.obey(await asyncio.to_thread(self._orders.orders))
+        self._news.set()
 
     async def _publish_dead_letters(self) -> None:
         await asyncio.to_thread(self._outbox.publish)

@@ -13,7 +13,7 @@ awaited from the dispatcher's loop. All raise `UnavailableError` when a service 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -196,6 +196,22 @@ class Profiles(Protocol):
     def keep(self, profiles: Sequence[Profile]) -> None:
         """Write these over what is known; those of a version that is not registered are left
         out."""
+
+
+class Order(NamedTuple):
+    """What somebody wants of a bulk job."""
+
+    state: str = "active"
+    """`active`, `paused` or `cancelled`."""
+    priority: int = 0
+    """Higher goes first within a tenant."""
+
+
+class Orders(Protocol):
+    """What is wanted of bulk jobs."""
+
+    def orders(self) -> Mapping[str, Order]:
+        """By id of the job, those of which not simply all is wanted in turn."""
 
 
 class HandOver(Protocol):

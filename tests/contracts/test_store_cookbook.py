@@ -1,13 +1,18 @@
 """Every query of deploy/sql/cookbook.md runs on both databases and returns what it should."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from producers.bulk.chunk import BadRow, Chunk
+from producers.bulk.request import File, Request
 from schemas.prediction import Prediction
 from schemas.record import Terminal
+from schemas.tables import deployment_event, model_replica, worker
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import (
@@ -16,6 +21,7 @@ from tests.contracts.store_world import (
     World,
     manifest,
 )
+from workers.sql.bulks import SqlBulks
 
 __all__ = ["store_url", "world"]
 
@@ -102,6 +108,56 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         ("topic", "partition", "epoch", "next_offset", "beyond"),
         [("textmill.jobs.sentiment", 0, 1, 2, 3)],
     ),
+    "How the canary's answers compare with the live version's": (
+        ("arm", "model", "version", "jobs", "score"),
+        [("live", "mood", 1, 2, 0.75), ("live", "mood", 2, 1, 0.5)],
+    ),
+    "Who changed which route, when and why": (
+        ("actor", "action", "task", "from_version", "to_version"),
+        [("ann", "activate", "sentiment", "mood@1", "mood@2")],
+    ),
+    "Which worker has which version in memory": (
+        ("worker_id", "device", "model", "version", "state"),
+        [("w1", "cpu", "mood", 1, "READY")],
+    ),
+    "Each job's newest answer": (
+        ("job_id", "run", "label"),
+        [("job-1", 1, "negative"), ("job-2", 0, "positive")],
+    ),
+    "Disagreements between versions": (
+        ("job_id", "version", "label", "other_version", "other_label"),
+        [("job-1", 1, "positive", 2, "negative")],
+    ),
+    "Names that occur together": (
+        ("name", "other", "texts"),
+        [("Acme", "北京 \U0001f600", 1)],
+    ),
+    "Sentiment by day": (("answers",), [(3,)]),
+    "Label drift": (
+        ("label", "today", "before"),
+        [("negative", 1, 0), ("positive", 2, 0)],
+    ),
+    "Latency by hour": (
+        ("task", "answers"),
+        [("sentiment", 3), ("summarization", 1), ("tagging", 1)],
+    ),
+    "Texts per tenant": (
+        ("tenant", "task", "answers"),
+        [("default", "sentiment", 3), ("default", "summarization", 1), ("default", "tagging", 1)],
+    ),
+    "Failures by reason": (
+        ("task", "state", "reason", "records"),
+        [
+            ("sentiment", "CONFLICT", "conflict", 1),
+            ("sentiment", "DUPLICATE", "duplicate", 1),
+            ("sentiment", "EXPIRED", "deadline", 1),
+            ("sentiment", "INVALID", "not_json", 1),
+        ],
+    ),
+    "Bulk jobs and how many rows they had": (
+        ("name", "state", "rows", "documents", "bad"),
+        [("june", "active", 7, 5, 1)],
+    ),
     "Audit: no record ended twice": (("record_offset",), []),
 }
 
@@ -123,6 +179,33 @@ def fill(world: World) -> None:
     whose = {"tenant": "default", "job_id": "late", "bulk_id": "reviews"}
     world.ledger.end([world.ending(13, Terminal.EXPIRED, "deadline", **whose)])
     world.ledger.advance({world.p: (world.epoch, 2)})
+    fill_bulk(SqlBulks(world.engine))
+    fill_rollout(world)
+
+
+def fill_rollout(world: World) -> None:
+    """A worker that holds a version, and a change of the route."""
+    now = datetime.now(UTC)
+    held = {"model_version_id": world.version.version_id, "state": "READY", "reason": ""}
+    beats = {"worker_id": "w1", "memory_bytes": 1, "heartbeat_at": now}
+    by = {"actor": "ann", "action": "activate", "reason": "better", "evidence": {}}
+    of = {"task": "sentiment", "lang": "en", "from_version": "mood@1", "to_version": "mood@2"}
+    with world.engine.begin() as connection:
+        known = {"device": "cpu", "serves": {}, "memory_limit": 0, "started_at": now}
+        connection.execute(insert(worker).values(**beats, **known))
+        connection.execute(insert(model_replica).values(**beats, **held, loaded_at=now))
+        connection.execute(insert(deployment_event).values(at=now, **by, **of))
+
+
+def fill_bulk(bulks: SqlBulks) -> None:
+    """A job of two pieces, one row of which was none."""
+    asked = Request(files=(File(path="/a", size=1, changed_at=1),), tasks=(Task.SENTIMENT,))
+    bulk_id = bulks.begin("june", asked).bulk_id
+    bad = BadRow(row=2, file="/a", line=2, reason="not_json", detail="no JSON")
+    common = {"left_out": 1, "tokens": 10, "reused": {}}
+    one = Chunk(number=0, first_row=1, rows=4, documents=3, bad=(bad,), **common)
+    bulks.keep(bulk_id, one, {"text": "string"})
+    bulks.keep(bulk_id, Chunk(number=1, first_row=5, rows=3, documents=2, bad=(), **common), {})
 
 
 def run(world: World, name: str) -> list[dict[str, Any]]:

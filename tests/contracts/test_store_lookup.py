@@ -3,11 +3,22 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from schemas.errors import UsageError
+from schemas.prediction import Prediction, Span
 from schemas.record import Terminal
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import SENTIMENT, SUMMARY, TAGS, World, manifest
-from workers.sql.lookup import FoundAnswer, Place, Wanted, find_job, list_answers
+from workers.sql.lookup import (
+    FoundAnswer,
+    Wanted,
+    count_answers,
+    find_job,
+    list_answers,
+)
+from workers.sql.place import Place, place_of
 
 __all__ = ["store_url", "world"]
 
@@ -92,3 +103,34 @@ def test_lists_are_restricted(world: World) -> None:
     assert jobs(label="negative") == jobs(version=2, model="mood") == {"job-2"}
     assert jobs(since=middle) == {"job-2"}
     assert jobs(model="none") == set()
+
+
+def test_lists_are_restricted_by_score_time_and_name(world: World) -> None:
+    world.record(world.answer(0), world.answer(1, said=Prediction(tokens=1, score=0.25)))
+    world.record(world.answer(2, said=TAGS, task=Task.TAGGING))
+    other = Prediction(tokens=1, spans=(Span(start=0, end=6, label="ORG", text="Acme's"),))
+    world.record(world.answer(3, said=other, task=Task.TAGGING))
+    world.record(world.answer(4, said=Prediction(tokens=1, spans=()), task=Task.TAGGING))
+
+    def jobs(task: Task, **restriction: object) -> set[str]:
+        wanted = Wanted(task=task, **restriction)  # type: ignore[arg-type]
+        found = {answer.job_id for answer in list_answers(world.engine, wanted, 10)}
+        assert count_answers(world.engine, wanted) == len(found)
+        return found
+
+    assert jobs(Task.SENTIMENT, least_score=0.5) == {"job-0"}
+    assert jobs(Task.SENTIMENT, most_score=0.5) == {"job-1"}
+    assert jobs(Task.SENTIMENT, until=datetime(2020, 1, 1, tzinfo=UTC)) == set()
+    assert jobs(Task.TAGGING, entity="Acme") == {"job-2"}
+    assert jobs(Task.TAGGING, entity="北京 \U0001f600") == {"job-2"}
+    assert jobs(Task.TAGGING, entity="ORG") == jobs(Task.TAGGING, entity="'") == set()
+    assert count_answers(world.engine, Wanted()) == 5
+
+
+def test_a_place_is_one_word() -> None:
+    place = Place(datetime(2025, 6, 30, 1, 2, 3, 456789, tzinfo=UTC), "店", "job-1", 0)
+
+    assert place_of(str(place)) == place
+    for word in ("", "nowhere", str(place)[:-3], "店"):
+        with pytest.raises(UsageError, match="no place in a list"):
+            place_of(word)

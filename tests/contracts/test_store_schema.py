@@ -28,6 +28,7 @@ def engine(store_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based")
 def test_the_newest_revision_is_what_the_tables_declare(store_url: str, engine: Engine) -> None:
     upgrade(store_url)
 

@@ -73,9 +73,10 @@ def delivery(
     size: int = 100,
     task: Task = Task.SENTIMENT,
     deadline: float = math.inf,
+    **of_job: Any,
 ) -> Delivery:
     offset = next(_numbers) if offset is None else offset
-    job = Job(job_id=f"job-{offset}", text=text)
+    job = Job(job_id=f"job-{offset}", text=text, **of_job)
     return Delivery(
         item=BatchItem(at or partition(), offset, epoch, job, "en", task, 0, 0.0),
         version=of or version(),

@@ -1,7 +1,7 @@
 """Working implementations of the ports in memory, with the meaning of the real adapters.
 
     MemoryLog     a partitioned log with a group of members; `MemoryLog.member` is a `JobLog`
-    MemoryStore   `Ledger`, `Results`, `Registry` and `Profiles`: each call is one transaction
+    MemoryStore   all other ports of the store: each call is one transaction
 
 The store keeps every row it was made to write, also those that should not exist, so that a test
 can look for a second terminal state or a second result.
@@ -23,7 +23,7 @@ from schemas.prediction import Prediction
 from schemas.record import Ending, Partition, Record, Terminal
 from schemas.task import Task
 from workers.desired import Route, RouteKey
-from workers.ports import Answer, Claim, ModelVersion, Polled, Profile, Recorded
+from workers.ports import Answer, Claim, ModelVersion, Order, Polled, Profile, Recorded
 
 Coordinates = tuple[Partition, int]
 JobKey = tuple[str, str, Task, int]
@@ -206,6 +206,7 @@ class MemoryStore:
         self.published: set[int] = set()
         self.registered = versions
         self.costs: dict[tuple[int, str], Profile] = {}
+        self.wishes: dict[str, Order] = {}
         self._answers: dict[JobKey, Row] = {}
         self._lock = threading.RLock()
 
@@ -282,6 +283,10 @@ class MemoryStore:
     def profiles(self) -> Sequence[Profile]:
         with self._transaction("profiles"):
             return list(self.costs.values())
+
+    def orders(self) -> Mapping[str, Order]:
+        with self._transaction("orders"):
+            return dict(self.wishes)
 
     def keep(self, profiles: Sequence[Profile]) -> None:
         with self._transaction("keep"):

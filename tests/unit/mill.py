@@ -70,6 +70,7 @@ class Mill:
             registry=self.store,
             routes=self.store,
             profiles=self.store,
+            orders=self.store,
         )
 
     @staticmethod

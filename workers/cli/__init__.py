@@ -15,6 +15,9 @@ import models.cli
 import producers.cli
 from schemas.errors import TextmillError, UsageError
 from workers.cli import (
+    bulk,
+    bulk_orders,
+    bulk_output,
     database,
     demo,
     doctor,
@@ -44,9 +47,13 @@ app = typer.Typer(
 app.add_typer(demo.app)
 app.add_typer(running.app)
 app.add_typer(producers.cli.app)
+bulk.app.add_typer(bulk_orders.app)
+bulk.app.add_typer(bulk_output.app)
+app.add_typer(bulk.app, name="bulk")
 app.add_typer(results.app, name="results")
 app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
+app.add_typer(database.erasing)
 app.add_typer(models.cli.app)
 app.add_typer(evaluate.app)
 versions.app.add_typer(profile.app)

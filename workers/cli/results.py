@@ -1,9 +1,10 @@
-"""`textmill results`: answers, by job or as a list."""
+"""`textmill results`: answers, by job, as a list, as a number or as a file."""
 
 import contextlib
 import itertools
 from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,11 +12,29 @@ import typer
 from schemas.job import DEFAULT_TENANT
 from schemas.settings import load
 from schemas.task import Task
+from workers.cli.filters import (
+    After,
+    Bulk,
+    Entity,
+    Label,
+    Lang,
+    Limit,
+    MaxScore,
+    MinScore,
+    Model,
+    Since,
+    TaskOption,
+    Tenant,
+    Until,
+    given,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from workers.sql.lookup import FoundAnswer, Wanted
+    from workers.sql.place import Place
 
 app = typer.Typer(no_args_is_help=True, help="Look results up.")
 
@@ -25,11 +44,12 @@ PAGE = 1000
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """How rows are printed."""
 
     TABLE = "table"
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
 @app.command()
@@ -59,56 +79,129 @@ def get(
 
 @app.command("list")
 def list_results(
-    task: Annotated[Task, typer.Option(help="Which task's answers.")],
-    since: Annotated[
-        str | None, typer.Option(help="30m, 2h, 3d, a date or RFC 3339; all by default.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
-    lang: Annotated[str | None, typer.Option(help="Only this language: zh or en.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model: name or name@3.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
-    bulk_id: Annotated[str | None, typer.Option(help="Only this bulk submission.")] = None,
+    task: TaskOption,
+    since: Since = None,
+    until: Until = None,
+    label: Label = None,
+    lang: Lang = None,
+    model: Model = None,
+    tenant: Tenant = None,
+    bulk: Bulk = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    entity: Entity = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most; for a table 50, else all.")
     ] = None,
+    after: After = None,
     form: Annotated[Format, typer.Option("--format", help="How to print them.")] = Format.TABLE,
 ) -> None:
     """List answers, newest first.
 
     Example: textmill results list --task sentiment --since 2h --label negative --format csv
     """
-    from datetime import UTC, datetime
+    from workers.cli.rows import print_rows
+    from workers.sql.place import place_of
 
-    from workers.cli.rows import write_rows
-    from workers.core.lookup import parse_model, parse_since
-    from workers.sql.lookup import Wanted
-
-    name, version = parse_model(model) if model else (None, None)
-    wanted = Wanted(
-        task=task,
-        since=parse_since(since, datetime.now(UTC)) if since else None,
-        label=label,
-        lang=lang,
-        model=name,
-        version=version,
-        tenant=tenant,
-        bulk_id=bulk_id,
-    )
     if limit is None and form is Format.TABLE:
         limit = TABLE_ROWS
+    place = place_of(after) if after else None
     with _engine() as engine:
-        shown = write_rows(itertools.islice(_answers(engine, wanted), limit), task, form)
-    if shown == limit:
-        typer.echo(f"{shown} rows; `--limit` shows more.", err=True)
+        asked = wanted(engine, **given(locals()))
+        last = _Last(itertools.islice(answers(engine, asked, place), limit))
+        shown = print_rows(last, task, form)
+    if shown == limit and last.one is not None:
+        typer.echo(
+            f"{shown} rows; `--limit` shows more, `--after {last.one.place}` what follows.",
+            err=True,
+        )
 
 
-def _answers(engine: "Engine", wanted: "Wanted") -> Iterator["FoundAnswer"]:
+@app.command()
+def count(
+    task: Annotated[Task | None, typer.Option(help="Which task's answers; else all.")] = None,
+    since: Since = None,
+    until: Until = None,
+    label: Label = None,
+    lang: Lang = None,
+    model: Model = None,
+    tenant: Tenant = None,
+    bulk: Bulk = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    entity: Entity = None,
+) -> None:
+    """Print how many answers there are.
+
+    Example: textmill results count --task tagging --entity Berlin --since 7d
+    """
+    from workers.sql.lookup import count_answers
+
+    with _engine() as engine:
+        typer.echo(count_answers(engine, wanted(engine, **given(locals()))))
+
+
+@app.command()
+def export(
+    task: TaskOption,
+    output: Annotated[Path, typer.Option(help="The file: .jsonl, .csv or .parquet.")],
+    since: Since = None,
+    until: Until = None,
+    label: Label = None,
+    lang: Lang = None,
+    model: Model = None,
+    tenant: Tenant = None,
+    bulk: Bulk = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    entity: Entity = None,
+    limit: Limit = None,
+    after: After = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="jsonl, csv or parquet; else by the name.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it is there.")
+    ] = False,
+) -> None:
+    """Write answers to a file, newest first; what is not complete is not kept.
+
+    Example: textmill results export --task sentiment --since 2025-06-01 --output june.parquet
+    """
+    from workers.cli.rows import columns_of, write_rows
+    from workers.output import form_of, written
+    from workers.sql.place import place_of
+
+    place, kind = place_of(after) if after else None, form_of(output, form)
+    with _engine() as engine, written(output, kind, columns_of(task), over=overwrite) as write:
+        asked = wanted(engine, **given(locals()))
+        number = write_rows(itertools.islice(answers(engine, asked, place), limit), write)
+    typer.echo(f"{number} answers in {output}.")
+
+
+class _Last:
+    """Passes answers on and remembers the last one."""
+
+    def __init__(self, rest: Iterator["FoundAnswer"]) -> None:
+        self._rest = rest
+        self.one: FoundAnswer | None = None
+
+    def __iter__(self) -> Iterator["FoundAnswer"]:
+        for one in self._rest:
+            self.one = one
+            yield one
+
+
+def answers(
+    engine: "Engine", asked: "Wanted", after: "Place | None" = None
+) -> Iterator["FoundAnswer"]:
+    """All answers, read page by page, newest first."""
     from workers.sql.lookup import list_answers
 
-    page = list_answers(engine, wanted, PAGE)
+    page = list_answers(engine, asked, PAGE, after)
     while page:
         yield from page
-        page = list_answers(engine, wanted, PAGE, page[-1].place) if len(page) == PAGE else []
+        page = list_answers(engine, asked, PAGE, page[-1].place) if len(page) == PAGE else []
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """How answers look on a terminal, in a pipe and in a spreadsheet."""
 
-import csv
-import sys
+import itertools
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -10,7 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.task import Task
+from workers.output import Column, Form, Write, plain, printed
 from workers.sql.lookup import FoundAnswer, FoundEnding
+
+WRITTEN_AT_ONCE: Final = 1000
 
 ANSWER_COLUMNS: Final = {
     Task.CLASSIFICATION: ("label", "score"),
@@ -53,22 +55,29 @@ def json_line(row: dict[str, Any]) -> str:
     return msgspec.json.encode(row).decode()
 
 
-def write_rows(answers: Iterable[FoundAnswer], task: Task, form: str) -> int:
-    """Write answers to standard output as a `table`, as `jsonl` or as `csv`; returns how many."""
-    write = {"jsonl": _write_jsonl, "csv": _write_csv}.get(form, _write_table)
-    return write((answer_row(answer) for answer in answers), task)
-
-
-def _write_jsonl(rows: Iterable[dict[str, Any]], task: Task) -> int:
-    return sum(bool(sys.stdout.write(json_line(row) + "\n")) for row in rows)
-
-
-def _write_csv(rows: Iterable[dict[str, Any]], task: Task) -> int:
+def columns_of(task: Task) -> list[Column]:
+    """The columns of a file of answers."""
+    kinds = {"score": "float", "version": "int", "spans": "spans", "metadata": "json"}
     head = ("job_id", "tenant", "task", "lang", *ANSWER_COLUMNS[task])
-    columns = (*head, "model", "version", "created_at", "metadata")
-    writer = csv.writer(sys.stdout)
-    writer.writerow(columns)
-    return sum(bool(writer.writerow(_plain(row[column]) for column in columns)) for row in rows)
+    names = (*head, "model", "version", "created_at", "metadata")
+    return [Column(name, kinds.get(name, "string")) for name in names]
+
+
+def print_rows(answers: Iterable[FoundAnswer], task: Task, form: str) -> int:
+    """Print answers as a `table`, or in the form of a file; returns how many."""
+    if form == "table":
+        return _write_table(map(answer_row, answers), task)
+    with printed(Form(form), columns_of(task)) as write:
+        return write_rows(answers, write)
+
+
+def write_rows(answers: Iterable[FoundAnswer], write: Write) -> int:
+    """Write answers to a file; returns how many."""
+    rest, number = iter(answers), 0
+    while rows := [answer_row(answer) for answer in itertools.islice(rest, WRITTEN_AT_ONCE)]:
+        write(rows)
+        number += len(rows)
+    return number
 
 
 def _write_table(rows: Iterable[dict[str, Any]], task: Task) -> int:
@@ -79,7 +88,7 @@ def _write_table(rows: Iterable[dict[str, Any]], task: Task) -> int:
         table.add_row(
             row["job_id"],
             row["lang"],
-            *(_plain(row[column]) for column in ANSWER_COLUMNS[task]),
+            *(_shown(row[column]) for column in ANSWER_COLUMNS[task]),
             f"{row['model']}@{row['version']}",
             row["created_at"][:19].replace("T", " "),
         )
@@ -87,9 +96,5 @@ def _write_table(rows: Iterable[dict[str, Any]], task: Task) -> int:
     return table.row_count
 
 
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _shown(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else plain(value)

@@ -122,15 +122,26 @@ class Batcher:
         """What waits, by version."""
         return sums_of(self._waiting_lines())
 
+    def bulk(self) -> Mapping[int, int]:
+        """Deliveries of bulk work that wait, by version."""
+        bulk = [line for line in self._lines.values() if line and line.key.rank is Class.BULK]
+        return {version_id: sums.rows for version_id, sums in sums_of(bulk).items()}
+
     def drop(self, partition: Partition) -> int:
         """Forget everything of a partition that is no longer ours; returns how many."""
-        before = len(self)
+        return len(self.take(lambda each: each.item.partition == partition))
+
+    def take(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take these, wherever they stand."""
+        taken: list[Delivery] = []
         for key, line in list(self._lines.items()):
-            kept = [each for each in line if each.item.partition != partition]
-            if len(kept) < len(line):
+            found = [each for each in line if wanted(each)]
+            if found:
+                kept = [each for each in line if not wanted(each)]
                 del self._lines[key]
                 self._wait(line.key, kept)
-        return before - len(self)
+                taken += found
+        return taken
 
     def pin(self, pinned: Callable[[Delivery], Delivery]) -> None:
         """Let what waits be answered by the versions that `pinned` gives it."""

@@ -28,6 +28,11 @@ def expired(item: BatchItem) -> Ending:
     return _ending(item, Terminal.EXPIRED, "deadline", "the deadline passed before the answer")
 
 
+def cancelled(item: BatchItem) -> Ending:
+    """The end of a job whose bulk job was cancelled before it was in a batch."""
+    return _ending(item, Terminal.CANCELLED, "cancelled", "its bulk job was cancelled")
+
+
 def quarantined(item: BatchItem, reason: str, detail: str) -> Ending:
     """The end of a job that no worker can answer; it becomes a dead letter."""
     return _ending(item, Terminal.QUARANTINED, reason, detail, _raw(item))

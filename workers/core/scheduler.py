@@ -7,7 +7,7 @@ thread, no network: the loop in `workers.dispatcher` brings news and carries out
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -17,13 +17,15 @@ from workers.core.batcher import Batcher
 from workers.core.books import Books
 from workers.core.costs import Costs
 from workers.core.delivery import Delivery
-from workers.core.endings import expired, quarantined
+from workers.core.endings import cancelled, expired, quarantined
 from workers.core.events import Arrived, Claimed, Event, Lost, Reached
 from workers.core.flights import Flight, Flights, Loss
 from workers.core.formed import Formed, Release
+from workers.core.gate import Gate
 from workers.core.isolation import Isolation
 from workers.core.placing import Placing
 from workers.core.retries import Retries
+from workers.ports import Order
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ class Scheduler:
         """Batches by release reason, losses by kind, fenced records, retries."""
         self._batcher = batcher
         self._flights = flights
-        self._placing = Placing(batcher, flights, costs)
+        self._gate = Gate()
+        self._placing = Placing(batcher, flights, costs, self._gate)
         self.costs = costs
         """What batches cost, by version and worker."""
         self._isolation = Isolation()
@@ -115,6 +118,7 @@ class Scheduler:
         self._pinned = pinned
         self._under_way = under_way
         self._batcher.pin(pinned)
+        self._gate.pin(pinned)
 
     def see(self, workers: Sequence[WorkerState], now: float) -> None:
         """The workers that live now; what the others had is sent again."""
@@ -136,12 +140,21 @@ class Scheduler:
         """
         for delivery in self._retries.due(now):
             if self.books.wants(delivery):
-                self._batcher.add(self._pinned(delivery))
-        for delivery in self._batcher.expired(now):
+                self._let_in(self._pinned(delivery))
+        self._open_gate()
+        for delivery in [*self._batcher.expired(now), *self._gate.take_expired(now)]:
             self.counts[Terminal.EXPIRED] += 1
             self._retries.settled(delivery.item.partition, delivery.item.offset)
             self.books.end(expired(delivery.item))
         return self._isolated(now) + self._ordinary(now, flush=flush)
+
+    def obey(self, orders: Mapping[str, Order]) -> None:
+        """What is wanted of bulk jobs from now on; it holds for all that is in no batch yet."""
+        if not self._gate.obey(orders):
+            return
+        self._gate.put_back(self._batcher.take(lambda each: each.bulk))
+        for delivery in self._gate.take_cancelled():
+            self._cancel(delivery)
 
     def unsent(self, flight: Flight) -> None:
         """The hand-over refused this batch."""
@@ -150,12 +163,13 @@ class Scheduler:
 
     def unserved(self) -> list[str]:
         """Models that jobs wait for and no living worker serves."""
-        waiting = {*self._batcher.models(), *self._isolation.models()}
+        waiting = {*self._batcher.models(), *self._gate.models(), *self._isolation.models()}
         return sorted(model for model in waiting if not self._flights.serving(model))
 
     def _lose(self, partition: Partition) -> None:
         self.books.lost(partition)
         self._batcher.drop(partition)
+        self._gate.drop(partition)
         self._retries.drop(partition)
         self._isolation.drop(partition)
 
@@ -169,7 +183,27 @@ class Scheduler:
             elif isinstance(outcome, Ending):
                 self.books.end(outcome)
             else:
-                self._batcher.add(self._pinned(outcome) if stale else outcome)
+                self._let_in(self._pinned(outcome) if stale else outcome)
+
+    def _let_in(self, delivery: Delivery) -> None:
+        """Bulk work goes by the gate, all other work straight to the batcher."""
+        if not delivery.bulk:
+            self._batcher.add(delivery)
+        elif self._gate.is_cancelled(delivery):
+            self._cancel(delivery)
+        else:
+            self._gate.add(delivery)
+
+    def _open_gate(self) -> None:
+        """Let bulk work through to the batcher, as much as batches are formed of."""
+        if self._gate:
+            for delivery in self._gate.draw(self._batcher.bulk()):
+                self._batcher.add(delivery)
+
+    def _cancel(self, delivery: Delivery) -> None:
+        self.counts[Terminal.CANCELLED] += 1
+        self._retries.settled(delivery.item.partition, delivery.item.offset)
+        self.books.end(cancelled(delivery.item))
 
     def _sacrifice(self) -> str | None:
         """The worker that is kept free for suspects while there are any."""

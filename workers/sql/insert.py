@@ -37,6 +37,7 @@ _JSON_TYPES = {
     "record_offset": "bigint",
     "score": "float8",
     "output": "jsonb",
+    "names": "text[]",
     "metadata": "jsonb",
     "published_at": "float8",
     "latency_ms": "bigint",
@@ -117,6 +118,7 @@ def _values(row: Row) -> tuple[Any, ...]:
     return (
         *astuple(row)[:_PLAIN],
         _encode(row.output).decode(),
+        None if row.names is None else _encode(row.names).decode(),
         _encode(row.metadata).decode(),
         _moment(row.published_at),
         row.arm,

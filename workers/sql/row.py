@@ -47,6 +47,8 @@ class Row(msgspec.Struct, frozen=True):
     bulk_id: str | None
     latency_ms: int
     output: Output
+    names: tuple[str, ...] | None
+    """The texts of its spans, each once; None where it has none."""
     metadata: dict[str, Any]
     published_at: float
     """Seconds since 1970."""
@@ -93,10 +95,15 @@ def row_of(answer: Answer, now: float) -> Row:
         job.bulk_id,
         max(0, round((now - published_at) * 1000)),
         Output(prediction.tokens, prediction.scores, prediction.spans, prediction.truncated),
+        _names(prediction.spans),
         job.metadata,
         published_at,
         item.arm,
     )
+
+
+def _names(spans: tuple[Span, ...] | None) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(span.text for span in spans)) if spans else None
 
 
 def _plausible(moment: float, now: float) -> float:

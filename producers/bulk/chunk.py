@@ -1,0 +1,179 @@
+"""A piece of a bulk job's input: documents, repeated texts, bad rows, rows left out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from producers.bulk.repeats import Repeats
+from producers.bulk.request import Request
+from producers.bulk.source import Found, pieces, text_of
+from producers.opening import Tell
+from producers.publisher import Encoded, encode
+from producers.rows import value_at
+from schemas.errors import DataError, InvalidJobError
+from schemas.job import Job
+
+Kind = Literal["string", "int", "float", "bool", "json"]
+_KINDS: Final[Mapping[type, Kind]] = {str: "string", int: "int", float: "float", bool: "bool"}
+ASCII_A_TOKEN: Final = 4
+"""Characters of a token where a text is written with letters."""
+
+
+class BadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the input that is no document."""
+
+    row: int
+    file: str
+    line: int
+    reason: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.detail} ({self.reason})."
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of the input, and what became of it."""
+
+    number: int
+    first_row: int
+    rows: int
+    documents: int
+    bad: tuple[BadRow, ...]
+    left_out: int
+    tokens: int
+    """Of the documents, estimated."""
+    reused: dict[int, int]
+    """Row, and the row before it that has the same text."""
+
+
+def read(
+    request: Request, bulk_id: str, tell: Tell = lambda text: None
+) -> Iterator[tuple[Chunk, Encoded, dict[str, Kind]]]:
+    """Each piece with the records of its jobs, and what kinds of values its columns have.
+
+    Raises:
+        DataError: a file cannot be read, or nothing of its beginning is a document; with
+            `on_error` "stop" also for the first bad row.
+    """
+    repeats = Repeats(exact=request.exact) if request.reuse else None
+    number = 0
+    try:
+        for piece in pieces(request, tell):
+            made = _chunk(request, bulk_id, number, piece, repeats)
+            _check(request, made[0])
+            yield *made, _kinds(piece)
+            number += 1
+    finally:
+        if repeats is not None:
+            repeats.close()
+
+
+def job_id_of(bulk_id: str, row: int) -> str:
+    """The id of the job of a row: in the order of the rows, and the same each time."""
+    return f"{bulk_id}-{row:010}"
+
+
+def row_of(job_id: str) -> int:
+    """The row of a job."""
+    return int(job_id.rpartition("-")[2])
+
+
+def joined(columns: Mapping[str, Kind], more: Mapping[str, Kind]) -> dict[str, Kind]:
+    """The kinds of columns of two pieces together."""
+    both = {**columns}
+    for name, kind in more.items():
+        known = both.setdefault(name, kind)
+        if known != kind:
+            both[name] = "float" if {known, kind} == {"int", "float"} else "json"
+    return both
+
+
+def _chunk(
+    request: Request, bulk_id: str, number: int, piece: Sequence[Found], repeats: Repeats | None
+) -> tuple[Chunk, Encoded]:
+    records: dict[int, tuple[str, bytes]] = {}
+    texts: list[tuple[int, str]] = []
+    bad: list[BadRow] = []
+    for one in piece:
+        if not _is_wanted(request, one):
+            continue
+        try:
+            job = _job(request, bulk_id, one)
+            records[one.row] = encode(job)
+            texts.append((one.row, job.text))
+        except InvalidJobError as error:
+            bad.append(_bad_row(one, error))
+    reused = repeats.note(texts) if repeats else {}
+    chunk = Chunk(
+        number=number,
+        first_row=piece[0].row,
+        rows=len(piece),
+        documents=len(texts) - len(reused),
+        bad=tuple(bad),
+        left_out=len(piece) - len(texts) - len(bad),
+        tokens=sum(tokens_of(text) for row, text in texts if row not in reused),
+        reused=reused,
+    )
+    return chunk, [record for row, record in records.items() if row not in reused]
+
+
+def _is_wanted(request: Request, one: Found) -> bool:
+    """Whether `where` takes the row; a bad one is nobody's choice."""
+    return one.problem is not None or all(each.holds(one.values) for each in request.where)
+
+
+def _bad_row(one: Found, error: InvalidJobError) -> BadRow:
+    return BadRow(row=one.row, file=one.file, line=one.line, reason=error.reason, detail=str(error))
+
+
+def _job(request: Request, bulk_id: str, one: Found) -> Job:
+    text = text_of(request, one)
+    own: dict[str, Any] = {}
+    if request.id_column is not None:
+        own["id"] = value_at(one.values, request.id_column)
+        if own["id"] is None:
+            raise InvalidJobError("missing_field", f"`{request.id_column}` is missing")
+    return Job(
+        job_id=job_id_of(bulk_id, one.row),
+        text=text,
+        lang=request.lang,
+        model=request.model,
+        tenant=request.tenant,
+        bulk_id=bulk_id,
+        metadata=own,
+    )
+
+
+def _check(request: Request, chunk: Chunk) -> None:
+    if not chunk.bad:
+        return
+    first = chunk.bad[0]
+    if request.on_error == "stop":
+        raise DataError(f"{first} Mend it, or skip such rows with --on-error skip.")
+    if chunk.number == 0 and len(chunk.bad) == chunk.rows:
+        raise DataError(f"None of the first {chunk.rows} rows is a document; the first: {first}")
+
+
+def tokens_of(text: str) -> int:
+    """A guess at the text's length in tokens, whatever its language."""
+    if text.isascii():
+        return len(text) // ASCII_A_TOKEN + 1
+    signs = (len(text.encode("utf-8", "surrogatepass")) - len(text)) // 2
+    return signs + max(len(text) - signs, 0) // ASCII_A_TOKEN + 1
+
+
+def _kinds(piece: Sequence[Found]) -> dict[str, Kind]:
+    seen: dict[str, set[type]] = {}
+    for one in piece:
+        for name, value in one.values.items():
+            if value is not None:
+                seen.setdefault(name, set()).add(type(value))
+            elif name not in seen:
+                seen[name] = set()
+    kinds: dict[str, Kind] = {}
+    for name, types in seen.items():
+        for each in types or {str}:
+            kinds = joined(kinds, {name: _KINDS.get(each, "json")})
+    return kinds

@@ -1,0 +1,51 @@
+"""Texts that have come before in the same bulk job: they are answered once.
+
+Which text was where is kept on disk, in a file of SQLite's that nobody sees and that goes with the
+process: memory stays flat however long the input. A submitter that is started again reads the input
+from its beginning anyway, and so learns it anew.
+"""
+
+import sqlite3
+import unicodedata
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+CACHE_KIB: Final = 32 * 1024
+
+
+class Repeats:
+    """What was seen, by what it says."""
+
+    def __init__(self, *, exact: bool) -> None:
+        """
+        Args:
+            exact: whether texts must be equal to the letter; otherwise blanks around them and the
+                way in which Unicode writes a letter do not count.
+        """
+        self._exact = exact
+        self._seen = sqlite3.connect("", isolation_level=None)
+        self._seen.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._seen.execute("PRAGMA synchronous = OFF")
+        self._seen.execute("PRAGMA journal_mode = OFF")
+        self._seen.execute("CREATE TABLE seen (text BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID")
+
+    def note(self, texts: Sequence[tuple[int, str]]) -> dict[int, int]:
+        """Take in `(row, text)`, rows rising; the rows whose text came before, and where."""
+        digests = {row: self._digest(text) for row, text in texts}
+        self._seen.execute("BEGIN")
+        self._seen.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?)", ((d, row) for row, d in digests.items())
+        )
+        self._seen.execute("COMMIT")
+        find = "SELECT row FROM seen WHERE text = ?"
+        first = {row: self._seen.execute(find, (d,)).fetchone()[0] for row, d in digests.items()}
+        return {row: before for row, before in first.items() if before != row}
+
+    def close(self) -> None:
+        """Give the disk back."""
+        self._seen.close()
+
+    def _digest(self, text: str) -> bytes:
+        said = text if self._exact else unicodedata.normalize("NFC", text).strip()
+        return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).digest()

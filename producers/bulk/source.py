@@ -1,0 +1,77 @@
+"""The rows of a bulk job's files, in pieces: the same each time they are read."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from producers.bulk.request import Request, check_unchanged
+from producers.opening import Tell
+from producers.rows import Row, rows, value_at
+from schemas.errors import InvalidJobError
+
+CHUNK: Final = 5000
+"""Rows of a piece: what is published together, and what a crash may cost again."""
+
+
+class Found(NamedTuple):
+    """A row of the input and its number in the whole job."""
+
+    row: int
+    """From 1, over all files."""
+    file: str
+    line: int
+    values: dict[str, Any]
+    problem: InvalidJobError | None
+
+    @property
+    def place(self) -> str:
+        """File and line, for people."""
+        return f"{self.file}, line {self.line}"
+
+
+def found(request: Request, tell: Tell = lambda text: None) -> Iterator[Found]:
+    """Every row of every file.
+
+    Raises:
+        DataError: a file cannot be read, lacks a column, or changed meanwhile.
+    """
+    numbers = itertools.count(1)
+    for file in request.files:
+        check_unchanged(file)
+        for row in rows(file.path, request.needed, tell):
+            yield _found(next(numbers), file.path, row)
+        check_unchanged(file)
+
+
+def pieces(
+    request: Request, tell: Tell = lambda text: None, size: int = CHUNK
+) -> Iterator[list[Found]]:
+    """The rows in pieces of `size`, the last one shorter."""
+    rest = found(request, tell)
+    while piece := list(itertools.islice(rest, size)):
+        yield piece
+
+
+def text_of(request: Request, one: Found) -> str:
+    """The text of a row.
+
+    Raises:
+        InvalidJobError: it has none, or something else there.
+    """
+    if one.problem is not None:
+        raise one.problem
+    text = value_at(one.values, request.text_column)
+    if text is None:
+        raise InvalidJobError("missing_field", f"`{request.text_column}` is missing")
+    if not isinstance(text, str):
+        kind = "parts: name a member of it, as in COLUMN.MEMBER" if _has_parts(text) else "no text"
+        raise InvalidJobError("invalid_field", f"`{request.text_column}` holds {kind}")
+    return text
+
+
+def _has_parts(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _found(number: int, file: str, row: Row) -> Found:
+    return Found(number, file, row.number, row.values, row.problem)

@@ -1,0 +1,65 @@
+"""The tables of bulk jobs: what was asked, how far it is submitted, which rows are no documents."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+from schemas.columns import Document, UtcDateTime, metadata
+
+bulk = Table(
+    "bulk",
+    metadata,
+    Column("bulk_id", String(32), primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("tenant", String(100), nullable=False),
+    Column(
+        "request",
+        Document,
+        nullable=False,
+        comment="files, tasks and columns, as asked for",
+    ),
+    Column("columns", Document, nullable=False, comment="names and kinds of the input's columns"),
+    Column("state", String(20), nullable=False, comment="active, paused or cancelled"),
+    Column("priority", SmallInteger, nullable=False, comment="1 high, 0, -1 low"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("submitted_at", UtcDateTime, comment="null: not all of it is"),
+    Column("changed_at", UtcDateTime, nullable=False),
+    CheckConstraint("state IN ('active', 'paused', 'cancelled')", name="state"),
+    Index(None, "state"),
+)
+
+bulk_chunk = Table(
+    "bulk_chunk",
+    metadata,
+    Column("bulk_id", ForeignKey("bulk.bulk_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first_row", BigInteger, nullable=False, comment="of the whole job, from 1"),
+    Column("rows", BigInteger, nullable=False, comment="of the input, whatever became of them"),
+    Column("documents", BigInteger, nullable=False, comment="published for each task"),
+    Column("bad", BigInteger, nullable=False, comment="rows that are no documents"),
+    Column("left_out", BigInteger, nullable=False, comment="by --where"),
+    Column("tokens", BigInteger, nullable=False, comment="of the documents, estimated"),
+    Column(
+        "reused", Document, nullable=False, comment="row and the row before it whose answer it has"
+    ),
+)
+
+bulk_error = Table(
+    "bulk_error",
+    metadata,
+    Column("bulk_id", ForeignKey("bulk.bulk_id", ondelete="CASCADE"), primary_key=True),
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    Column("file", Text, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)

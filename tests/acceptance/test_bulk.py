@@ -1,0 +1,121 @@
+"""A bulk job of twenty thousand rows, while whoever works on it is killed: each row once, joined.
+
+The submitter, the process that computes and the dispatcher each die of SIGKILL in mid job. The
+model labels a text by its checksum, so that an answer joined to another row would show.
+"""
+
+import json
+import signal
+import time
+import zlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.acceptance.conftest import Servers, announced
+from tests.acceptance.running import Installation, Running
+from tests.acceptance.test_ten_thousand import COMPUTES, SECONDS
+from workers.null_model import LABELS
+
+ROWS = 20_000
+SUBMIT = ("bulk", "submit", "in.parquet", "--task", "sentiment")
+FAST, SLOW = "null:2,20", "null:2,400"
+"""2 ms an array and 20 or 400 µs a token: some thousand texts a second, or hundred and fifty."""
+
+
+def write_input(path: Path) -> None:
+    texts = [f"text number {n} of many" for n in range(ROWS)]
+    pq.write_table(pa.table({"key": [f"k{n}" for n in range(ROWS)], "text": texts}), path)
+
+
+def label_of(text: str) -> str:
+    return LABELS[zlib.crc32(text.encode()) % len(LABELS)]
+
+
+def answered(real: Installation, name: str) -> int:
+    """Rows of a job that have an answer."""
+    count = "SELECT count(*) FROM result JOIN bulk USING (bulk_id) WHERE name = :name"
+    return int(real.one(count, name=name))
+
+
+def status(real: Installation, name: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(real.run("bulk", "status", name, "--json").stdout)
+    return found
+
+
+def crew(real: Installation, servers: Servers, device: str) -> tuple[Running, Running]:
+    """A worker and a dispatcher, and the input beside them."""
+    write_input(real.directory / "in.parquet")
+    worker = real.start("work", "--device", "cpu", "--model", device)
+    dispatcher = real.start("dispatch")
+    real.wait_for("a worker", lambda: announced(servers.redis.url), SECONDS)
+    return worker, dispatcher
+
+
+@pytest.mark.timeout(480)
+def test_each_row_once_whoever_dies(real: Installation, servers: Servers) -> None:
+    worker, dispatcher = crew(real, servers, FAST)
+    submitter = real.start(*SUBMIT, "--name", "big")
+    real.wait_for("a piece", lambda: real.one("SELECT count(*) FROM bulk_chunk"), SECONDS)
+    submitter.kill()
+    assert real.one("SELECT count(*) FROM bulk WHERE submitted_at IS NULL"), "killed too late"
+    real.wait_for("rows", lambda: answered(real, "big") > 500, SECONDS)
+    (computing,) = worker.children_running(COMPUTES)
+    computing.signal(signal.SIGKILL)
+    real.wait_for("rows", lambda: answered(real, "big") > 1000, SECONDS)
+    dispatcher.kill()
+    real.start("dispatch")
+    again = real.run(*SUBMIT, "--name", "big", seconds=SECONDS)
+    real.run("bulk", "watch", "big", seconds=SECONDS)
+
+    assert "big goes on after" in again.stderr
+    assert f"{ROWS} rows" in again.stdout
+    now = status(real, "big")
+    assert (now["state"], now["done"], now["failed"], now["queued"]) == ("done", ROWS, 0, 0)
+    assert real.one("SELECT count(*) FROM result") == ROWS
+    assert not real.sql("SELECT 1 FROM ending WHERE state <> 'DUPLICATE'")
+    check_export(real)
+
+
+def check_export(real: Installation) -> None:
+    """Every row in its place, with the answer to its own text."""
+    assert real.run("bulk", "export", "big", "--output", "out.jsonl").stdout.startswith(f"{ROWS} r")
+    with (real.directory / "out.jsonl").open() as file:
+        rows = [json.loads(line) for line in file]
+    assert [row["key"] for row in rows] == [f"k{n}" for n in range(ROWS)]
+    assert all(row["sentiment"]["label"] == label_of(row["text"]) for row in rows)
+    real.run("bulk", "export", "big", "--output", "out.parquet")
+    table = pq.read_table(real.directory / "out.parquet")
+    assert table.column("key").to_pylist() == [row["key"] for row in rows]
+    labels = table.column("sentiment_label").to_pylist()
+    assert labels == [row["sentiment"]["label"] for row in rows]
+
+
+@pytest.mark.timeout(480)
+def test_pause_resume_and_cancel_act_at_once(real: Installation, servers: Servers) -> None:
+    crew(real, servers, SLOW)
+    real.run(*SUBMIT, "--name", "slow", seconds=SECONDS)
+    real.wait_for("rows", lambda: answered(real, "slow") > 500, SECONDS)
+    real.run("bulk", "pause", "slow")
+    time.sleep(2)  # a quarter of a second to hear of it, and two batches that are at the worker
+    before = answered(real, "slow")
+    assert before < ROWS, "paused too late"
+    time.sleep(2)
+    assert answered(real, "slow") == before
+    assert status(real, "slow")["state"] == "paused"
+    assert "goes on" in real.run("bulk", "resume", "slow").stdout
+    real.wait_for("more rows", lambda: answered(real, "slow") > before, 30)
+    real.run("bulk", "cancel", "slow")
+
+    def ended() -> bool:
+        return real.settled() >= ROWS
+
+    real.wait_for("the end of all records", ended, 60)
+    now = status(real, "slow")
+    assert now["state"] == "cancelled"
+    assert now["queued"] == 0
+    cancelled = real.one("SELECT count(*) FROM ending WHERE state = 'CANCELLED'")
+    assert cancelled == now["cancelled"] > 0
+    assert now["done"] == ROWS - cancelled

@@ -1,0 +1,1 @@
+"""Bulk jobs: submitting, watching, exporting. What the commands and Python share."""

@@ -1,0 +1,169 @@
+"""How far a bulk job is, in one picture: from the manifest, the ledger and the learnt costs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import text
+
+from workers.assembly import Store
+from workers.core.cost import Cost
+from workers.core.eta import Piece, remaining_s
+from workers.sql.bulk_progress import Counts, counts, version_of
+from workers.sql.bulks import PRIORITIES, FoundBulk
+from workers.sql.transaction import reading
+
+RECENT_S: Final = 30.0
+"""How far back the speed is taken from."""
+_OF_LOG: Final = ("rows", "documents", "reused", "bad", "left_out")
+_LATELY: Final = text(
+    """
+    SELECT count(*), min(created_at) FROM result
+    WHERE task = :task AND created_at >= :since AND bulk_id = :bulk_id
+    """
+)
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk job at one moment. Rows are of the input, documents of the log."""
+
+    name: str
+    bulk_id: str
+    state: str
+    """`submitting`, `running`, `paused`, `cancelled` or `done`."""
+    priority: str
+    tenant: str
+    created_at: datetime
+    submitted_at: datetime | None
+    """None: not all of it is in the log."""
+    rows: int
+    """Read so far."""
+    documents: int
+    """Published so far, for each task."""
+    reused: int
+    """Rows that have the answer of an earlier one with the same text."""
+    bad: int
+    left_out: int
+    queued: int
+    """Answers that are outstanding, over all tasks."""
+    done: int
+    failed: int
+    cancelled: int
+    tasks: dict[str, dict[str, int]]
+    """The last four for each task."""
+    reasons: dict[str, int]
+    """Why documents failed."""
+    per_s: float
+    """Answers a second, lately."""
+    eta_s: float | None
+    """Seconds until all that is submitted is answered; None while that is unknown."""
+
+
+def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
+    """The job as it is now.
+
+    Args:
+        store: open.
+        found: the job.
+        workers: that live at present.
+    """
+    submitted = store.bulks.submitted(found.bulk_id)
+    ended = counts(store.engine, found.bulk_id)
+    by_task = {
+        task.value: _of_task(ended.get(task.value, Counts()), submitted.documents)
+        for task in found.request.tasks
+    }
+    sums = {
+        name: sum(one[name] for one in by_task.values())
+        for name in ("queued", "done", "failed", "cancelled")
+    }
+    recent, window_s = _lately(store, found)
+    ended_each = min(one["done"] + one["failed"] for one in by_task.values())
+    eta_s = _eta(store, found, ended_each, recent, window_s, workers, queued=sums["queued"])
+    of_log = {name: getattr(submitted, name) for name in _OF_LOG}
+    return Status(
+        name=found.name,
+        bulk_id=found.bulk_id,
+        state=_state(found, sums["queued"]),
+        priority=next(name for name, one in PRIORITIES.items() if one == found.priority),
+        tenant=found.request.tenant,
+        created_at=found.created_at,
+        submitted_at=found.submitted_at,
+        tasks=by_task,
+        reasons={why: n for one in ended.values() for why, n in one.reasons.items()},
+        per_s=round(recent / window_s, 1) if window_s else 0.0,
+        eta_s=eta_s,
+        **of_log,
+        **sums,
+    )
+
+
+def as_json(status: Status) -> str:
+    """One line."""
+    return msgspec.json.encode(status).decode()
+
+
+def costs_of(store: Store, version_ids: Mapping[str, int | None]) -> list[Cost | None]:
+    """What is known of what each task's version costs; the most experienced profile speaks."""
+    known: dict[int, Cost] = {}
+    for profile in sorted(store.profiles.profiles(), key=lambda one: one.batches):
+        known[profile.version_id] = Cost(*profile.prices)
+    return [None if one is None else known.get(one) for one in version_ids.values()]
+
+
+def _of_task(one: Counts, documents: int) -> dict[str, int]:
+    ended = {"done": one.done, "failed": one.failed, "cancelled": one.cancelled}
+    return {"queued": max(documents - one.ended, 0), **ended}
+
+
+def _state(found: FoundBulk, queued: int) -> str:
+    if found.state != "active":
+        return found.state
+    if found.submitted_at is None:
+        return "submitting"
+    return "running" if queued else "done"
+
+
+def _lately(store: Store, found: FoundBulk) -> tuple[int, float]:
+    """Answers of the last while, over all tasks, and how many seconds that is."""
+    now = datetime.now(UTC)
+    since = now - timedelta(seconds=RECENT_S)
+    given: dict[str, Any] = {"since": _bound(store, since), "bulk_id": found.bulk_id}
+    number, first = 0, now
+    with reading(store.engine) as connection:
+        for task in found.request.tasks:
+            more, oldest = connection.execute(_LATELY, {**given, "task": task.value}).one()
+            number += more
+            if oldest is not None:
+                moment = datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest
+                first = min(first, moment)
+    return number, (now - first).total_seconds()
+
+
+def _bound(store: Store, moment: datetime) -> Any:
+    from schemas.tables import utc_text
+
+    return utc_text(moment) if store.engine.dialect.name == "sqlite" else moment
+
+
+def _eta(
+    store: Store,
+    found: FoundBulk,
+    ended: int,
+    recent: int,
+    window_s: float,
+    workers: int,
+    *,
+    queued: int,
+) -> float | None:
+    if found.state != "active":
+        return None
+    if not queued:
+        return 0.0
+    tasks = [task.value for task in found.request.tasks]
+    versions = {task: version_of(store.engine, found.bulk_id, task) for task in tasks}
+    pieces = [Piece(one.documents, one.tokens) for one in store.bulks.chunks(found.bulk_id)]
+    costs = costs_of(store, versions)
+    left_s = remaining_s(pieces, ended, recent // len(tasks), window_s, costs, workers)
+    return None if left_s is None else round(left_s, 1)

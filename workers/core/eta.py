@@ -1,0 +1,78 @@
+"""When a bulk job will be done: what remains by its cost, at the speed that was seen. Pure.
+
+A text's weight is what the learnt cost model says of its length; so a file whose long texts come
+last is not thought to be nearly done. The speed is the weight done lately by the time it took;
+while nearly nothing is done, what the cost model says of the present workers.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from workers.core.cost import Cost
+
+ENOUGH: Final = 0.02
+"""Part of the job from which on the speed that was seen counts."""
+TYPICAL_ROWS: Final = 128
+"""Texts of a batch, that share the price of a call."""
+UNKNOWN: Final = Cost(call_s=0.0, token_s=1.0)
+
+
+class Piece(NamedTuple):
+    """Documents that follow one another, and their tokens."""
+
+    documents: int
+    tokens: int
+
+
+def weight(pieces: Sequence[Piece], cost: Cost | None) -> float:
+    """Predicted seconds of one worker for these; without a cost their tokens."""
+    price = cost or UNKNOWN
+    documents = sum(piece.documents for piece in pieces)
+    tokens = sum(piece.tokens for piece in pieces)
+    pairs = sum(p.tokens * p.tokens / p.documents for p in pieces if p.documents)
+    calls = documents / TYPICAL_ROWS
+    return price.call_s * calls + price.token_s * tokens + price.pair_s * pairs
+
+
+def done_part(pieces: Sequence[Piece], done: int, cost: Cost | None) -> float:
+    """Which part of the work is done with the first `done` documents, from 0 to 1."""
+    whole = weight(pieces, cost)
+    if whole <= 0:
+        return 0.0
+    behind: list[Piece] = []
+    for documents, tokens in pieces:
+        taken = min(documents, done)
+        done -= taken
+        behind.append(Piece(taken, round(tokens * taken / documents)) if taken else Piece(0, 0))
+    return weight(behind, cost) / whole
+
+
+def remaining_s(
+    pieces: Sequence[Piece],
+    done: int,
+    recent: int,
+    window_s: float,
+    costs: Sequence[Cost | None],
+    workers: int,
+) -> float | None:
+    """Seconds until all is answered; None while nothing is known.
+
+    Args:
+        pieces: the whole job, in its order.
+        done: documents answered, for each task.
+        recent: how many of them in the last `window_s` seconds.
+        window_s: see above.
+        costs: of the versions that answer, one a task; None where it is not known.
+        workers: that take such work at present.
+    """
+    first = next(iter(costs), None)
+    part = done_part(pieces, done, first)
+    if part >= 1:
+        return 0.0
+    moved = part - done_part(pieces, done - recent, first)
+    if moved > 0 and window_s > 0 and part >= ENOUGH:
+        return window_s * (1 - part) / moved
+    known = [cost for cost in costs if cost is not None]
+    if not workers or not known or len(known) < len(costs):
+        return None
+    return (1 - part) * sum(weight(pieces, cost) for cost in known) / workers

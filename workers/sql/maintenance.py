@@ -1,0 +1,72 @@
+"""Old rows leave the store: by age, in small transactions, and only where nothing needs them.
+
+A row of `result` or `ending` says how its record ended. It may go once its partition's watermark
+has passed the record, for then nobody asks again; until then it stays, whatever its age. A job that
+is sent again after its row left is answered again.
+
+Rows leave in portions, each a transaction of its own, so that writers never wait long, and a
+repetition after an interruption goes on.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Engine, TextClause, bindparam, text
+
+from schemas.columns import UtcDateTime
+from workers.sql.transaction import reading, written
+
+PORTION: Final = 5000
+"""Rows of a transaction."""
+
+_PASSED: Final = """
+    FROM {table} AS old WHERE old.created_at < :before AND EXISTS (
+        SELECT 1 FROM partition_claim AS c
+        WHERE c.topic_id = old.topic_id AND c.partition = old.partition
+          AND c.next_offset > old.record_offset
+    )
+"""
+_ENDED_BULK: Final = """
+    FROM bulk AS old WHERE old.changed_at < :before AND (
+        old.state = 'cancelled' OR old.submitted_at < :before
+    )
+"""
+_RECORD: Final = "topic_id, partition, record_offset"
+_OLD: Final[Mapping[str, tuple[str, str]]] = {
+    "result": (_RECORD, _PASSED.format(table="result")),
+    "shadow_result": (_RECORD + ", model_version_id", _PASSED.format(table="shadow_result")),
+    "ending": (_RECORD, _PASSED.format(table="ending")),
+    "bulk": ("bulk_id", _ENDED_BULK),
+}
+"""By table its key, and which of its rows may go; dead letters and pieces of bulk jobs go with
+theirs."""
+
+
+def old_rows(engine: Engine, before: datetime) -> dict[str, int]:
+    """How many rows of each table may go that are older."""
+    with reading(engine) as connection:
+        counted = {table: _timed(f"SELECT count(*) {old}") for table, (_, old) in _OLD.items()}
+        given = {"before": before}
+        return {table: connection.execute(c, given).scalar_one() for table, c in counted.items()}
+
+
+def remove_old_rows(engine: Engine, before: datetime) -> dict[str, int]:
+    """Let them go; how many did."""
+    return {table: _remove(engine, table, before) for table in _OLD}
+
+
+def _remove(engine: Engine, table: str, before: datetime) -> int:
+    key, old = _OLD[table]
+    columns = ", ".join(f"old.{name.strip()}" for name in key.split(","))
+    portion = _timed(
+        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {columns} {old} LIMIT {PORTION})"  # noqa: S608
+    )
+    removed = 0
+    while number := written(engine, lambda c: c.execute(portion, {"before": before}).rowcount):
+        removed += number
+    return removed
+
+
+def _timed(sql: str) -> TextClause:
+    return text(sql).bindparams(bindparam("before", type_=UtcDateTime))
