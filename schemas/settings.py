@@ -113,6 +113,18 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How often a worker says that it lives; one silent for five of these is taken for dead."""
 
 
+class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the files of model versions are, and what their registration may take."""
+
+    store: str = ""
+    """Directory or fsspec URL (`s3://bucket/models`) that versions are copied to when they are
+    registered, for workers on all machines. Empty: all machines see the registered path."""
+    trial_s: Positive = 300.0
+    """Seconds that the trial of a version may take before it is refused."""
+    trial_memory_mib: Annotated[int, Meta(ge=512)] = 4096
+    """Memory that the process of a trial may take, TensorFlow included, in MiB."""
+
+
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Figures for Prometheus, on this machine alone."""
 
@@ -131,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: DatabaseSettings = DatabaseSettings()
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
+    models: ModelsSettings = ModelsSettings()
     metrics: MetricsSettings = MetricsSettings()
 
     @property

@@ -21,6 +21,7 @@ from workers.cli import (
     evaluate,
     history,
     profile,
+    register,
     results,
     rollouts,
     running,
@@ -53,6 +54,7 @@ versions.app.add_typer(profile.app)
 versions.app.add_typer(rollouts.app)
 versions.app.add_typer(upkeep.app)
 versions.app.add_typer(history.app)
+versions.app.add_typer(register.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)
