@@ -93,7 +93,7 @@ def test_a_registered_version_answers_by_default_only_when_it_is_routed() -> Non
 
 def test_a_version_whose_files_were_changed_is_refused(tmp_path: Path) -> None:
     before = listed()
-    with pytest.raises(ArtifactError, match="is refused: files: .*damaged"):
+    with pytest.raises(ArtifactError, match=r"is refused: files: .*damaged"):
         run("register", str(a_copy(tmp_path, "another card")))
     assert listed() == before
 

@@ -28,9 +28,7 @@ def register(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option(
-            "--force", help="Let in what lacks tasks, labels or languages of the live one."
-        ),
+        typer.Option("--force", help="Let in what lacks labels or languages of the live one."),
     ] = False,
     device: Annotated[str, typer.Option(help="What it is tried on: `cpu`, `gpu:0`.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,

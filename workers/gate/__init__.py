@@ -9,6 +9,6 @@
     speed       what batches cost, and how much memory it takes
 
 The first check that fails ends the examination, and its reason is the answer. The process of the
-trial is given no setting of Textmill's, so it knows no database and no password; that it dies, hangs
-or takes too much memory is a reason like any other.
+trial is given no setting of Textmill's, so it knows no database and no password; that it dies,
+hangs or takes too much memory is a reason like any other.
 """

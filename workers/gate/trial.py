@@ -70,9 +70,7 @@ class Subject:
 
     def _ask_samples(self) -> str:
         if not self.model.manifest.samples:
-            raise ArtifactError(
-                "the manifest has no samples, so nothing says what it should answer"
-            )
+            raise ArtifactError("the manifest has no samples: nothing says what it should answer")
         self.model.check_samples()
         return f"{len(self.model.manifest.samples)} answered as when it was made"
 
