@@ -12,6 +12,7 @@ from schemas.settings import Settings, load
 
 if TYPE_CHECKING:
     from schemas.model_version import Manifest
+    from workers.artifact_store import ArtifactStore
     from workers.assembly import Store
     from workers.device import Device
     from workers.gate.report import Report
@@ -41,13 +42,18 @@ def register(
 
     Example: textmill models register runs/intent --route
     """
+    from workers.artifact_store import open_store
     from workers.assembly import Store
 
     settings = load()
-    chosen = _device(device)
+    chosen, files = _device(device), open_store(settings)
     with Store(settings) as store:
         manifest, report = _examined(settings, store, directory, chosen, force)
-        version = _entered(store, manifest, report, directory, route) if manifest else None
+        version = None
+        if manifest is not None:
+            version = _entered(store, files, manifest, report, directory)
+            for task, language in product(version.tasks, version.languages) if route else ():
+                store.registry.route(task, language, version)
     if as_json:
         typer.echo(msgspec.json.encode(_row(report, version)).decode())
     if version is None:
@@ -74,14 +80,18 @@ def _examined(
 
 
 def _entered(
-    store: "Store", manifest: "Manifest", report: "Report", directory: Path, route: bool
+    store: "Store",
+    files: "ArtifactStore | None",
+    manifest: "Manifest",
+    report: "Report",
+    directory: Path,
 ) -> "ModelVersion":
     from workers.gate.gate import keep_costs
 
+    if files is not None:
+        files.put(directory.resolve(), report.digest)
     version = store.registry.register(manifest, report.digest, directory.resolve())
     keep_costs(store.profiles, version, report)
-    for task, language in product(version.tasks, version.languages) if route else ():
-        store.registry.route(task, language, version)
     return version
 
 
