@@ -24,6 +24,7 @@ from workers.core.formed import Formed, Release
 from workers.core.isolation import Isolation
 from workers.core.placing import Placing
 from workers.core.retries import Retries
+from workers.core.shadows import Chooser, Shadows
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Scheduler:
         """Batches by release reason, losses by kind, fenced records, retries."""
         self._batcher = batcher
         self._flights = flights
+        self.shadows = Shadows(self.counts)
+        """What other versions shall answer too, for comparison."""
         self._placing = Placing(batcher, flights, costs)
         self.costs = costs
         """What batches cost, by version and worker."""
@@ -93,9 +96,11 @@ class Scheduler:
             self.books.settle(partition, offset)
             self._retries.settled(partition, offset)
         self.counts["fenced"] += len(completion.fenced)
+        self.shadows.landed(completion.batch_id)
         flight = self._flights.land(completion.batch_id, now)
         if flight is None:
             return frozenset()
+        self.shadows.add(flight.deliveries, completion.settled, now)
         if self._placing.learn(flight, completion, now):
             self.counts["out_of_memory"] += 1
         if flight.isolated:
@@ -103,7 +108,12 @@ class Scheduler:
         self._retry_open(flight, completion, now)
         return self._outdated(flight, completion)
 
-    def pin(self, pinned: Callable[[Delivery], Delivery], under_way: int = 0) -> None:
+    def pin(
+        self,
+        pinned: Callable[[Delivery], Delivery],
+        under_way: int = 0,
+        second: Chooser = lambda _: None,
+    ) -> None:
         """Routes have changed: batches are formed of the versions that `pinned` gives from now on.
 
         A batch that is out, and what is tried alone because it may kill a worker, stays as it is.
@@ -111,7 +121,9 @@ class Scheduler:
         Args:
             pinned: gives a delivery the version that answers it now.
             under_way: how many of the next arrivals may have been admitted by the earlier routes.
+            second: gives the version that answers a job too, for comparison.
         """
+        self.shadows.choose = second
         self._pinned = pinned
         self._under_way = under_way
         self._batcher.pin(pinned)
@@ -142,6 +154,15 @@ class Scheduler:
             self._retries.settled(delivery.item.partition, delivery.item.offset)
             self.books.end(expired(delivery.item))
         return self._isolated(now) + self._ordinary(now, flush=flush)
+
+    def comparison(self, now: float) -> tuple[WorkerState, tuple[Delivery, ...]] | None:
+        """Jobs that another version may answer now, for comparison, and at which worker: one that
+        has nothing to do, while no job waits; None where there are none."""
+        if not self.shadows or self.next_at() is not None:
+            return None
+        idle = (one for one in self._flights.open_workers(now) if one.running is None)
+        free = [one for one in idle if not self._flights.load(one.worker_id)]
+        return self.shadows.next(free, now)
 
     def unsent(self, flight: Flight) -> None:
         """The hand-over refused this batch."""
@@ -245,7 +266,7 @@ class Scheduler:
             reason = reasons.get(key, "unanswered")
             self.counts["retried"] += 1
             if not self._retries.fail(delivery, reason, now):
-                self.books.end(quarantined(delivery.item, reason, completion.error or reason))
+                self.books.end(_guilty(delivery, reason, completion.error or reason))
 
     def _give_up(self, flight: Flight, loss: Loss) -> None:
         self._flights.land(flight.batch_id)
@@ -276,4 +297,8 @@ class Scheduler:
             self.counts[Terminal.QUARANTINED] += 1
             self._retries.settled(guilty.item.partition, guilty.item.offset)
             detail = "a worker died or hung each time it read this text alone"
-            self.books.end(quarantined(guilty.item, "kills_worker", detail))
+            self.books.end(_guilty(guilty, "kills_worker", detail))
+
+
+def _guilty(delivery: Delivery, reason: str, detail: str) -> Ending:
+    return quarantined(delivery.item, delivery.version.version_id, reason, detail)

@@ -114,4 +114,5 @@ def keep_costs(profiles: Profiles, version: ModelVersion, report: Report) -> Non
     if report.measured is None or (version.version_id, report.device) in known:
         return
     cost = fit(array(*timing) for timing in report.measured.timings)
-    profiles.keep([Profile(version.version_id, report.device, (*cost,), 0)])
+    memory = report.measured.memory_bytes
+    profiles.keep([Profile(version.version_id, report.device, (*cost,), 0, memory)])
