@@ -20,6 +20,7 @@ from workers.core.costs import Costs
 from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
+from workers.guardian import Guardian
 from workers.ports import HandOver, JobLog, LogWriter
 from workers.steward import Steward
 
@@ -43,6 +44,7 @@ class Store:
             UnavailableError: the database does not answer.
             UsageError: its schema is not this program's; an embedded database is upgraded.
         """
+        from workers.sql.arms import SqlArms
         from workers.sql.engine import open_engine
         from workers.sql.ledger import SqlLedger
         from workers.sql.profiles import SqlProfiles
@@ -64,6 +66,7 @@ class Store:
         self.registry = SqlRegistry(self.engine)
         self.profiles = SqlProfiles(self.engine)
         self.rollouts = SqlRollouts(self.engine)
+        self.arms = SqlArms(self.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -144,10 +147,22 @@ def make_dispatcher(
         registry=store.registry,
         routes=store.rollouts,
         profiles=store.profiles,
-        steer=Steward(store.rollouts).step,
+        steer=_steering(settings, store),
     )
     metrics.behind = lambda: dispatcher.behind
     return dispatcher
+
+
+def _steering(settings: Settings, store: Store) -> Callable[[], None]:
+    """What dispatchers do about routes: deployments go on, canaries are judged."""
+    steward = Steward(store.rollouts)
+    guardian = Guardian(store.rollouts, store.arms, settings.rollout)
+
+    def steer() -> None:
+        steward.step()
+        guardian.step()
+
+    return steer
 
 
 def _told(log: JobLog, ready: Callable[[], None]) -> JobLog:
