@@ -15,6 +15,7 @@ import models.cli
 import producers.cli
 from schemas.errors import TextmillError, UsageError
 from workers.cli import (
+    comparison,
     database,
     demo,
     doctor,
@@ -55,6 +56,7 @@ versions.app.add_typer(rollouts.app)
 versions.app.add_typer(upkeep.app)
 versions.app.add_typer(history.app)
 versions.app.add_typer(register.app)
+versions.app.add_typer(comparison.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)

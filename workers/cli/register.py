@@ -9,11 +9,13 @@ import typer
 
 from schemas.errors import ArtifactError
 from schemas.settings import Settings, load
+from workers.cli.operating import actor
 
 if TYPE_CHECKING:
     from schemas.model_version import Manifest
     from workers.artifact_store import ArtifactStore
     from workers.assembly import Store
+    from workers.desired import Event
     from workers.device import Device
     from workers.gate.report import Report
     from workers.ports import ModelVersion
@@ -92,7 +94,23 @@ def _entered(
         files.put(directory.resolve(), report.digest)
     version = store.registry.register(manifest, report.digest, directory.resolve())
     keep_costs(store.profiles, version, report)
+    store.rollouts.record(_event(version, report))
     return version
+
+
+def _event(version: "ModelVersion", report: "Report") -> "Event":
+    from workers.desired import Event
+
+    return Event(
+        at=0.0,
+        actor=actor(),
+        action="register",
+        key=None,
+        from_version=None,
+        to_version=f"{version.name}@{version.version}",
+        reason="; ".join(f"forced, though {one}" for one in report.forced),
+        evidence=msgspec.to_builtins(report),
+    )
 
 
 def _row(report: "Report", version: "ModelVersion | None") -> dict[str, object]:
