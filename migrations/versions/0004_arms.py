@@ -24,6 +24,7 @@ def upgrade() -> None:
     add("cost_profile", sa.Column("memory_bytes", sa.BigInteger(), comment=memory))
     op.execute(STATS)
     op.execute(agreement(sqlite=sqlite))
+    op.execute(drift(sqlite=sqlite))
 
 
 def add(table: str, column: sa.Column[Any]) -> None:
@@ -119,6 +120,64 @@ def agreement(*, sqlite: bool) -> str:
              JOIN model_version AS v ON v.id = p.model_version_id
              JOIN model_version AS w ON w.id = p.shadow_version_id
         GROUP BY p.task, p.lang, p.tenant, p.arm, v.model, v.version, w.model, w.version
+    """  # noqa: S608 - names of this file only
+
+
+def drift(*, sqlite: bool) -> str:
+    """How far the newest 1,000 answers of a version are from its first 1,000, which they must not
+    overlap: the population stability index, sum (p - q) ln(p / q) over buckets, each share at least
+    0.0001."""
+    tokens = "json_extract(r.output, '$.tokens')" if sqlite else "(r.output ->> 'tokens')"
+    length = " ".join(
+        f"WHEN CAST({tokens} AS INTEGER) <= {2**n} THEN '{2**n}'" for n in range(2, 10)
+    )
+    tenths = " ".join(f"WHEN r.score < 0.{n} THEN '0.{n}'" for n in range(1, 10))
+    features = {
+        "length": f"CASE {length} ELSE 'more' END",
+        "lang": "r.lang",
+        "label": "r.label",
+        "score": f"CASE WHEN r.score IS NULL THEN NULL {tenths} ELSE '1.0' END",
+    }
+    buckets = " UNION ALL ".join(
+        f"SELECT model_version_id, task, part, '{name}' AS feature, {value} AS bucket "
+        "FROM chosen AS r"
+        for name, value in features.items()
+    )
+    return f"""
+        CREATE VIEW drift AS
+        WITH placed AS (
+            SELECT r.model_version_id, r.task AS task, r.lang AS lang, r.label AS label,
+                   r.score AS score, r.output AS output,
+                   ROW_NUMBER() OVER (
+                       PARTITION BY model_version_id, task ORDER BY created_at, record_offset
+                   ) AS place,
+                   COUNT(*) OVER (PARTITION BY model_version_id, task) AS many
+            FROM result AS r WHERE run = 0
+        ), chosen AS (
+            SELECT r.*, CASE WHEN place <= 1000 THEN 0 ELSE 1 END AS part
+            FROM placed AS r WHERE place <= 1000 OR place > many - 1000
+        ), bucketed AS ({buckets}),
+        counted AS (
+            SELECT model_version_id, task, feature, bucket,
+                   SUM(1 - part) AS first, SUM(part) AS latest
+            FROM bucketed WHERE bucket IS NOT NULL
+            GROUP BY model_version_id, task, feature, bucket
+        ), summed AS (
+            SELECT c.*,
+                   SUM(first) OVER (PARTITION BY model_version_id, task, feature) AS firsts,
+                   SUM(latest) OVER (PARTITION BY model_version_id, task, feature) AS latests
+            FROM counted AS c
+        ), shares AS (
+            SELECT s.*,
+                   CASE WHEN first = 0 THEN 0.0001 ELSE 1.0 * first / firsts END AS p,
+                   CASE WHEN latest = 0 THEN 0.0001 ELSE 1.0 * latest / latests END AS q
+            FROM summed AS s WHERE firsts > 0 AND latests > 0
+        )
+        SELECT v.model, v.version, s.task, s.feature, MAX(s.firsts) AS first_answers,
+               MAX(s.latests) AS latest_answers,
+               CAST(SUM((s.q - s.p) * LN(s.q / s.p)) AS DOUBLE PRECISION) AS psi
+        FROM shares AS s JOIN model_version AS v ON v.id = s.model_version_id
+        GROUP BY v.model, v.version, s.task, s.feature
     """  # noqa: S608 - names of this file only
 
 
