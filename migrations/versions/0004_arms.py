@@ -140,7 +140,7 @@ def drift(*, sqlite: bool) -> str:
     }
     buckets = " UNION ALL ".join(
         f"SELECT model_version_id, task, part, '{name}' AS feature, {value} AS bucket "
-        "FROM chosen AS r"
+        "FROM chosen AS r"  # noqa: S608 - names of this file only
         for name, value in features.items()
     )
     return f"""
