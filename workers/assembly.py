@@ -120,6 +120,7 @@ def make_dispatcher(
     """
     from workers.dispatcher import Dispatcher
     from workers.metrics.dispatcher import DispatcherMetrics
+    from workers.metrics.drift import DriftMetrics
 
     dispatch, heartbeat_s = settings.dispatch, settings.worker.heartbeat_s
     limits = Limits(
@@ -135,6 +136,7 @@ def make_dispatcher(
     flights = Flights(lease_s=dispatch.lease_s, patience_s=MISSED_HEARTBEATS * heartbeat_s)
     scheduler = Scheduler(batcher=batcher, flights=flights, costs=costs)
     metrics = DispatcherMetrics(registry, scheduler)
+    DriftMetrics(registry, store.arms.drift)
     dispatcher = Dispatcher(
         dispatcher_id=hand_over.dispatcher_id,
         settings=dispatch,

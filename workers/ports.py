@@ -13,7 +13,7 @@ awaited from the dispatcher's loop. All raise `UnavailableError` when a service 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -212,6 +212,18 @@ class Profiles(Protocol):
     def keep(self, profiles: Sequence[Profile]) -> None:
         """Write these over what is known; those of a version that is not registered are left
         out."""
+
+
+class Drift(NamedTuple):
+    """How far a version's newest answers are from its first."""
+
+    model: str
+    version: int
+    task: str
+    feature: str
+    """`length`, `lang`, `label` or `score`."""
+    psi: float
+    """Population stability index; 0: not at all."""
 
 
 class HandOver(Protocol):

@@ -138,9 +138,9 @@ def drift(*, sqlite: bool) -> str:
         "label": "r.label",
         "score": f"CASE WHEN r.score IS NULL THEN NULL {tenths} ELSE '1.0' END",
     }
+    columns = "model_version_id, task, part"
     buckets = " UNION ALL ".join(
-        f"SELECT model_version_id, task, part, '{name}' AS feature, {value} AS bucket "
-        "FROM chosen AS r"  # noqa: S608 - names of this file only
+        f"SELECT {columns}, '{name}' AS feature, {value} AS bucket FROM chosen AS r"  # noqa: S608
         for name, value in features.items()
     )
     return f"""

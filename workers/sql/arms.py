@@ -12,7 +12,7 @@ from schemas.tables import ending, result, route, shadow_result
 from workers.core.guard import Evidence, Figures
 from workers.core.likeness import Pair, likeness
 from workers.desired import Route, RouteKey
-from workers.ports import ModelVersion
+from workers.ports import Drift, ModelVersion
 from workers.sql.statement import statement
 from workers.sql.transaction import reading, retried
 
@@ -20,6 +20,9 @@ MOST_PAIRS: Final = 2_000
 """The newest pairs of answers that are looked at."""
 
 _STATS = statement("SELECT * FROM arm_stats WHERE model = :model AND version = :version")
+
+
+_DRIFT = statement("SELECT model, version, task, feature, psi FROM drift")
 
 
 class SqlArms:
@@ -54,6 +57,15 @@ class SqlArms:
             named = {"model": version.name, "version": version.version}
             with reading(self._engine) as connection:
                 return [dict(row) for row in connection.execute(_STATS, named).mappings()]
+
+        return retried(read)
+
+    def drift(self) -> Sequence[Drift]:
+        """The rows of the view `drift`; reads all results."""
+
+        def read() -> Sequence[Drift]:
+            with reading(self._engine) as connection:
+                return [Drift(*row) for row in connection.execute(_DRIFT)]
 
         return retried(read)
 
