@@ -77,6 +77,8 @@ def test_a_worse_canary_goes_back_and_an_equal_one_is_promoted(
 ) -> None:
     real.settings |= GUARDED
     real.start("serve")
+    routed = "SELECT count(*) FROM route WHERE task = 'sentiment' AND lang = 'en'"
+    real.wait_for("the starters are entered", lambda: real.one(routed), SECONDS)
     worse = derived(tmp_path, "worse", with_wrong_labels)
     equal = derived(tmp_path, "equal", lambda manifest: manifest)
     for path in (worse, equal):
