@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from models import artifact
 from schemas.model_version import Manifest
@@ -16,7 +17,7 @@ from schemas.prediction import Prediction
 from tests.acceptance.running import Installation
 from workers import starters
 
-SECONDS = 150
+SECONDS = 240
 GUARDED = {
     "TEXTMILL_ROLLOUT__AUTOMATIC": "true",
     "TEXTMILL_ROLLOUT__MIN_SAMPLES": "60",
@@ -72,6 +73,7 @@ def judged(real: Installation, numbers: "count[int]", reference: str) -> dict[st
     return found
 
 
+@pytest.mark.timeout(900)
 def test_a_worse_canary_goes_back_and_an_equal_one_is_promoted(
     real: Installation, tmp_path: Path
 ) -> None:
