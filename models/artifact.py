@@ -9,7 +9,8 @@
 `digest` is sha256 of the manifest, which holds the sha256 of every other file, so equal digests
 mean equal bytes.
 Nothing is opened before `verify` has checked it: unknown members, links and names that leave the
-directory are refused, as is a file that differs by a bit. The network itself is built by
+directory are refused, as is a file that differs by a bit or is too large, and a container with
+more in it than a network (`models.container`). The network itself is built by
 `models.catalog` from the manifest's architecture; of `model.keras` only the weights are read, so
 that no code, no configuration and no pickle from a file is ever run, which is stricter than Keras's
 own `safe_mode`.
@@ -18,12 +19,13 @@ own `safe_mode`.
 import hashlib
 import os
 import shutil
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from models import container
 from models.text import lexicon
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
@@ -37,7 +39,15 @@ MEMBERS = frozenset({TOKENIZER, WEIGHTS, CARD})
 OPTIONAL = frozenset({lexicon.MEMBER})
 """Those it may have; no others."""
 
-_KERAS_MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
+_MIB: Final = 2**20
+_MOST: Final = {
+    MANIFEST: 16 * _MIB,
+    TOKENIZER: 256 * _MIB,
+    WEIGHTS: 4096 * _MIB,
+    CARD: _MIB,
+    lexicon.MEMBER: 64 * _MIB,
+}
+"""Bytes of each file at most: what is larger is not even read."""
 
 
 def digest(manifest: Manifest) -> str:
@@ -49,6 +59,7 @@ def read_manifest(directory: Path) -> Manifest:
     """Read and check `manifest.json`; ArtifactError where it is missing or wrong."""
     path = Path(directory) / MANIFEST
     try:
+        _check_size(path)
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
         raise ArtifactError(f"no manifest can be read at {path}: {error.strerror}") from error
@@ -62,9 +73,10 @@ def verify(directory: Path) -> Manifest:
     manifest = read_manifest(directory)
     _check_names(directory, manifest)
     for name, expected in sorted(manifest.files.items()):
+        _check_size(directory / name)
         if _sha256(directory / name) != expected:
             raise ArtifactError(f"{directory / name} is damaged: its sha256 is not the manifest's")
-    _check_container(directory / WEIGHTS)
+    container.check(directory / WEIGHTS)
     return manifest
 
 
@@ -107,14 +119,10 @@ def _check_names(directory: Path, manifest: Manifest) -> None:
             raise ArtifactError(f"{path} is missing or not a plain file")
 
 
-def _check_container(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as container:
-            members = set(container.namelist())
-    except zipfile.BadZipFile as error:
-        raise ArtifactError(f"{path} is not a Keras file: {error}") from error
-    if members != _KERAS_MEMBERS:
-        raise ArtifactError(f"{path} holds {sorted(members)}, not {sorted(_KERAS_MEMBERS)}")
+def _check_size(path: Path) -> None:
+    size, most = path.stat().st_size, _MOST[path.name]
+    if size > most:
+        raise ArtifactError(f"{path} is {size} bytes long, more than the {most} it may have")
 
 
 def _sha256(path: Path) -> str:

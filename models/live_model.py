@@ -24,7 +24,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import artifact, catalog
-from models.answering.answerer import TOLERANCE, Answerer, Parsed
+from models.answering.answerer import TOLERANCE, Answerer, Parsed, cut
 from models.answering.classes import ClassAnswerer, agree
 from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer, only
@@ -229,7 +229,7 @@ class LiveModel:
     def _warm(self, length: int, rows: int) -> Features:
         texts = self.manifest.warm_up or ("textmill",)
         parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
-        return self.features([_cut(one, length) for one in parsed], length, rows)
+        return self.features([cut(one, length) for one in parsed], length, rows)
 
     def time(self, shapes: Iterable[tuple[int, int]], within_s: float) -> None:
         """Fill `timings` from runs over (length, rows), the cheapest first, which `warm_up` knows;
@@ -239,18 +239,22 @@ class LiveModel:
         for length, rows in shapes:
             started = perf_counter()
             parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
-            self.predict(self.features([_cut(one, length) for one in parsed], length, rows))
+            self.predict(self.features([cut(one, length) for one in parsed], length, rows))
             ended = perf_counter()
             self.timings = [*self.timings, (rows, length, ended - started)]
             if ended - began > within_s:
                 return
+
+    def agree(self, one: Prediction, other: Prediction) -> bool:
+        """Whether two answers to the same text are the same within `tolerance`."""
+        return self.answerer.agree(one, other, self.tolerance)
 
     def check_samples(self) -> None:
         """Compare with the answers this version gave when it was made; else ArtifactError."""
         samples = self.manifest.samples
         answers = self.ask([sample.question for sample in samples])
         for sample, answer in zip(samples, answers, strict=True):
-            if not self.answerer.agree(sample.prediction, answer, self.tolerance):
+            if not self.agree(sample.prediction, answer):
                 raise ArtifactError(
                     f"{self.manifest.name} does not give its own sample answer for "
                     f"{sample.text[:40]!r}"
@@ -264,10 +268,6 @@ def _fit(manifest: Manifest, architecture: catalog.Architecture) -> bool:
         return architecture.classes == len(manifest.labels)
     wanted = {task: len(labels) for task, labels in manifest.tasks.items()}
     return {one.task: one.classes for one in head.branches} == wanted
-
-
-def _cut(parsed: Parsed, length: int) -> Parsed:
-    return msgspec.structs.replace(parsed, ids=parsed.ids[:length], windows=())
 
 
 def _stacked(outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:

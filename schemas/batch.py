@@ -52,6 +52,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Whom it is sent to; empty where nobody said."""
     formed_at: float = 0.0
     """Seconds since 1970, UTC: when it was formed; 0 where nobody said."""
+    shadow: bool = False
+    """Whether its answers are only for comparison: they settle nothing and nobody waits."""
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):

@@ -171,4 +171,7 @@ cost_profile = Table(
     Column("pair_s", Float(53), nullable=False, comment="seconds of a pair of tokens"),
     Column("batches", BigInteger, nullable=False, comment="learnt from; 0: the warm-up alone"),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column(
+        "memory_bytes", BigInteger, comment="what one copy of the version takes; null: not known"
+    ),
 )

@@ -65,3 +65,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None = None
     bulk_id: str | None = None
     """The bulk submission the job belongs to, so that its progress can be counted."""
+    lang: str | None = None
+    version_id: int | None = None
+    """The version that could not answer; None where none was to blame."""
+    arm: str | None = None
+    """As which arm of its route."""

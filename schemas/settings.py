@@ -113,6 +113,39 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How often a worker says that it lives; one silent for five of these is taken for dead."""
 
 
+class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the files of model versions are, and what their registration may take."""
+
+    store: str = ""
+    """Directory or fsspec URL (`s3://bucket/models`) that versions are copied to when they are
+    registered, for workers on all machines. Empty: all machines see the registered path."""
+    trial_s: Positive = 300.0
+    """Seconds that the trial of a version may take before it is refused."""
+    trial_memory_mib: Annotated[int, Meta(ge=512)] = 4096
+    """Memory that the process of a trial may take, TensorFlow included, in MiB."""
+
+
+class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a canary is promoted or taken back by itself; every decision is in the history."""
+
+    automatic: bool = False
+    """Whether it is at all. A pinned route is left to people."""
+    min_samples: Count = 500
+    """Jobs that canary and live version must each have had, and texts that both have answered,
+    before the canary is promoted."""
+    max_error_rise: Annotated[float, Meta(ge=0, le=1)] = 0.02
+    """How much larger its share of failed jobs may be than the live version's."""
+    max_latency_ratio: Annotated[float, Meta(ge=1)] = 2.0
+    """How many times the live version's p99 its own may be; below 50 ms all are alike."""
+    min_agreement: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """How alike its answers must be to the live version's on the same texts: the share of the same
+    labels, the mean F1 of the tags, or the mean ROUGE-L."""
+    confidence: Annotated[float, Meta(gt=0, lt=1)] = 0.95
+    """Of the intervals (Wilson's) that these shares are judged by."""
+    check_s: Positive = 10.0
+    """How often canaries are looked at, in seconds."""
+
+
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Figures for Prometheus, on this machine alone."""
 
@@ -131,6 +164,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: DatabaseSettings = DatabaseSettings()
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
+    models: ModelsSettings = ModelsSettings()
+    rollout: RolloutSettings = RolloutSettings()
     metrics: MetricsSettings = MetricsSettings()
 
     @property

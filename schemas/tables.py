@@ -165,6 +165,7 @@ shadow_result = Table(
     Column("latency_ms", BigInteger, nullable=False),
     Column("compute_ms", Float(53), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("error", Text, comment="null: it has an answer"),
     Index(None, "created_at"),
 )
 
@@ -195,6 +196,9 @@ ending = Table(
     Column("task", String(20)),
     Column("bulk_id", Text),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("model_version_id", Serial, comment="that failed; null: none did"),
+    Column("arm", String(10), comment="of the version that failed"),
+    Column("lang", String(2), comment="of the job"),
     CheckConstraint("state <> 'DONE'", name="state"),
     Index(None, "job_id"),
     Index(None, "created_at"),

@@ -20,6 +20,7 @@ from workers.core.costs import Costs
 from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
+from workers.guardian import Guardian
 from workers.ports import HandOver, JobLog, LogWriter
 from workers.steward import Steward
 
@@ -43,6 +44,7 @@ class Store:
             UnavailableError: the database does not answer.
             UsageError: its schema is not this program's; an embedded database is upgraded.
         """
+        from workers.sql.arms import SqlArms
         from workers.sql.bulks import SqlBulks
         from workers.sql.engine import open_engine
         from workers.sql.ledger import SqlLedger
@@ -66,6 +68,7 @@ class Store:
         self.profiles = SqlProfiles(self.engine)
         self.rollouts = SqlRollouts(self.engine)
         self.bulks = SqlBulks(self.engine)
+        self.arms = SqlArms(self.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +122,7 @@ def make_dispatcher(
     """
     from workers.dispatcher import Dispatcher
     from workers.metrics.dispatcher import DispatcherMetrics
+    from workers.metrics.drift import DriftMetrics
 
     dispatch, heartbeat_s = settings.dispatch, settings.worker.heartbeat_s
     limits = Limits(
@@ -134,6 +138,7 @@ def make_dispatcher(
     flights = Flights(lease_s=dispatch.lease_s, patience_s=MISSED_HEARTBEATS * heartbeat_s)
     scheduler = Scheduler(batcher=batcher, flights=flights, costs=costs)
     metrics = DispatcherMetrics(registry, scheduler)
+    DriftMetrics(registry, store.arms.drift)
     dispatcher = Dispatcher(
         dispatcher_id=hand_over.dispatcher_id,
         settings=dispatch,
@@ -146,11 +151,23 @@ def make_dispatcher(
         registry=store.registry,
         routes=store.rollouts,
         profiles=store.profiles,
-        steer=Steward(store.rollouts).step,
+        steer=_steering(settings, store),
         orders=store.bulks,
     )
     metrics.behind = lambda: dispatcher.behind
     return dispatcher
+
+
+def _steering(settings: Settings, store: Store) -> Callable[[], None]:
+    """What dispatchers do about routes: deployments go on, canaries are judged."""
+    steward = Steward(store.rollouts)
+    guardian = Guardian(store.rollouts, store.arms, settings.rollout)
+
+    def steer() -> None:
+        steward.step()
+        guardian.step()
+
+    return steer
 
 
 def _told(log: JobLog, ready: Callable[[], None]) -> JobLog:

@@ -13,15 +13,18 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
+from uuid import uuid4
+
+import msgspec
 
 from schemas.batch import Batch, WorkerState
 from schemas.errors import TextmillError, UnavailableError
 from schemas.record import Ending, Partition, Record
 from schemas.settings import DispatchSettings
-from workers.core.admission import Waits, admit, pinned
+from workers.core.admission import Waits, admit, pinned, second_of
 from workers.core.delivery import Delivery
 from workers.core.events import Event
 from workers.core.flights import Flight
@@ -116,6 +119,7 @@ class Dispatcher:
         """
         self._loop = asyncio.get_running_loop()
         self._routing = await asyncio.to_thread(self._read_routing)
+        self._scheduler.shadows.choose = second_of(self._routing)
         self._scheduler.costs.remember(await asyncio.to_thread(self._profiles.profiles))
         self._scheduler.obey(await asyncio.to_thread(self._orders.orders))
         await asyncio.to_thread(self._intake.start)
@@ -191,7 +195,7 @@ class Dispatcher:
             now = time.monotonic()
             sent = 0 if self._draining else await self._send(now, flush=self._intake.choke)
             self._throttle()
-            if not sent:
+            if not sent and not await self._compare(now):
                 await self._wait_for_news(now)
 
     async def _send(self, now: float, *, flush: bool) -> int:
@@ -208,24 +212,44 @@ class Dispatcher:
             async with asyncio.timeout(wait):  # `wait_for` may swallow a cancellation before 3.12
                 await self._news.wait()
 
-    async def _submit(self, worker: WorkerState, flight: Flight) -> None:
-        first = flight.deliveries[0]
-        batch = Batch(
-            batch_id=flight.batch_id,
-            attempt=flight.attempt,
-            reply_to=self._id,
-            version_id=first.version.version_id,
-            digest=first.version.digest,
-            items=tuple(delivery.item for delivery in flight.deliveries),
-            worker_id=worker.worker_id,
-            formed_at=time.time(),
+    async def _compare(self, now: float) -> bool:
+        """Let another version answer what is answered, where that costs nobody anything; whether
+        there was anything."""
+        placed = None if self._draining else self._scheduler.comparison(now)
+        if placed is None:
+            return False
+        worker, deliveries = placed
+        batch = msgspec.structs.replace(
+            self._batch(uuid4().hex, worker, deliveries, attempt=1), shadow=True
         )
+        self._scheduler.shadows.sent(batch.batch_id, worker.worker_id, len(deliveries), now)
+        with contextlib.suppress(UnavailableError):  # dropped: nobody waits for it
+            await self._hand_over.submit(worker, batch)
+        return True
+
+    async def _submit(self, worker: WorkerState, flight: Flight) -> None:
+        batch = self._batch(flight.batch_id, worker, flight.deliveries, flight.attempt)
         try:
             await self._hand_over.submit(worker, batch)
         except UnavailableError as error:
             _log.debug("batch %s could not be handed over: %s", flight.batch_id, error)
             self._scheduler.unsent(flight)
             await asyncio.sleep(AWAY_S)
+
+    def _batch(
+        self, batch_id: str, worker: WorkerState, deliveries: Sequence[Delivery], attempt: int
+    ) -> Batch:
+        version = deliveries[0].version
+        return Batch(
+            batch_id=batch_id,
+            attempt=attempt,
+            reply_to=self._id,
+            version_id=version.version_id,
+            digest=version.digest,
+            items=tuple(delivery.item for delivery in deliveries),
+            worker_id=worker.worker_id,
+            formed_at=time.time(),
+        )
 
     def _throttle(self) -> None:
         """Let the intake rest while enough is in memory; bulk work rests first."""
@@ -285,7 +309,7 @@ class Dispatcher:
         routing = await asyncio.to_thread(self._steer_and_read)
         if routing != self._routing:
             self._routing = routing
-            self._scheduler.pin(partial(pinned, routing=routing), AHEAD + 1)
+            self._scheduler.pin(partial(pinned, routing=routing), AHEAD + 1, second_of(routing))
             self._news.set()
 
     async def _keep_profiles(self) -> None:

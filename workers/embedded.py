@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.errors import TextmillError
 from schemas.settings import Settings
+from workers.artifact_store import open_store
 from workers.assembly import Store, process_name
 from workers.device import Device, environment
 from workers.handover import memory_transport
@@ -125,12 +126,11 @@ def _models(
         return metrics.watch(LoadedModels(store.registry, metrics.load(load)))
     for variable, value in environment(Device(name="cpu")).items():
         os.environ.setdefault(variable, value)
-    from workers.model_loading import load as load_model
-    from workers.model_loading import memory_used
+    from workers.model_loading import loader, memory_used
 
     settle()
     memory_mib = settings.worker.memory_mib
-    timed = metrics.load(load_model)
+    timed = metrics.load(loader(open_store(settings)))
     return metrics.watch(
         LoadedModels(store.registry, timed, memory_mib=memory_mib, used=memory_used)
     )

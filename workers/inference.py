@@ -128,7 +128,7 @@ def solve(given: Read, memory: Memory) -> tuple[list[Answer], list[Ending]]:
         if isinstance(outcome, Prediction):
             answers.append(Answer(item, outcome))
         elif not _is_exhaustion(outcome):
-            endings.append(_poisoned(item, outcome))
+            endings.append(_poisoned(item, given.batch.version_id, outcome))
     return answers, endings
 
 
@@ -236,7 +236,7 @@ def _is_late(item: BatchItem, now: datetime) -> bool:
     return item.job.deadline is not None and item.job.deadline < now
 
 
-def _poisoned(item: BatchItem, error: BaseException) -> Ending:
+def _poisoned(item: BatchItem, version_id: int, error: BaseException) -> Ending:
     """Dead letter of an item that fails alone; the error's text may quote it, so only its kind."""
     detail = f"The model fails on this text: {type(error).__name__}."
-    return quarantined(item, POISON, detail)
+    return quarantined(item, version_id, POISON, detail)

@@ -1,6 +1,7 @@
 """From a registered version to a model that may take work. Importing this imports TensorFlow."""
 
 import gc
+from collections.abc import Callable
 from typing import Final
 
 from models import artifact
@@ -13,9 +14,9 @@ import tensorflow as tf  # noqa: E402
 from models import faster  # noqa: E402  # after TensorFlow has had its say
 from models.live_model import LiveModel  # noqa: E402
 from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
-from schemas.errors import ArtifactError  # noqa: E402
+from schemas.errors import ArtifactError, UnavailableError  # noqa: E402
 from schemas.model_version import AS_USUAL  # noqa: E402
-from workers import starters  # noqa: E402
+from workers.artifact_store import ArtifactStore, located  # noqa: E402
 from workers.model_memory import resident  # noqa: E402
 from workers.ports import ModelVersion  # noqa: E402
 
@@ -37,24 +38,31 @@ TIMED_S: Final = 0.1
 """How long that may take, but for the last shape: a start should be quick."""
 
 
-def load(version: ModelVersion) -> LiveModel:
-    """Check, load, warm and prove a version: this machine's starter, or what lies at its path.
+def loader(store: ArtifactStore | None) -> Callable[[ModelVersion], LiveModel]:
+    """What loads versions whose files a store may have."""
+    return lambda version: load(version, store)
+
+
+def load(version: ModelVersion, store: ArtifactStore | None = None) -> LiveModel:
+    """Check, load, warm and prove a version: this machine's starter, the store's copy, or what lies
+    at its path.
 
     Raises:
+        UnavailableError: the store does not answer.
         ArtifactError: files damaged or missing, another digest, other answers than its samples,
             or a device that cannot run it.
     """
     try:
-        return _load(version)
-    except ArtifactError:
+        return _load(version, store)
+    except (ArtifactError, UnavailableError):
         raise
     except Exception as error:  # TensorFlow's have no root; a GPU without memory, mostly
         named = f"{version.name}@{version.version}"
         raise ArtifactError(f"{named} cannot run here: {type(error).__name__}.") from error
 
 
-def _load(version: ModelVersion) -> LiveModel:
-    path = starters.find(version.digest) or version.path
+def _load(version: ModelVersion, store: ArtifactStore | None) -> LiveModel:
+    path = located(version, store)
     model = LiveModel.load(path)
     if artifact.digest(model.manifest) != version.digest:
         raise ArtifactError(f"{path} does not hold {version.name}@{version.version}.")

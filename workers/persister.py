@@ -76,6 +76,8 @@ class Persister:
             self._done(work.batch.batch_id)
 
     def _settle(self, work: Work) -> Completion:
+        if work.batch.shadow:
+            return self._compare(work)
         if work.failure is not None:
             return failed(self._worker_id, work.batch, *work.failure, compute_s=work.compute_s)
         started = time.perf_counter()
@@ -87,6 +89,20 @@ class Persister:
             _log.error("Batch %s cannot be stored: %s.", work.batch.batch_id, kind(error))
             return failed(self._worker_id, work.batch, "store_error", type(error).__name__)
         return self._completion(work, recorded, time.perf_counter() - started)
+
+    def _compare(self, work: Work) -> Completion:
+        """Keep a shadow's answers; what goes wrong with them is nobody's trouble but its own."""
+        batch, why = work.batch, work.failure[0] if work.failure else "no answer to this text"
+        try:
+            self._results.compare(batch, work.answers, work.compute_s, why)
+        except UnavailableError as error:
+            return failed(self._worker_id, batch, "store_unavailable", str(error))
+        except Exception as error:
+            _log.error("Shadow batch %s cannot be stored: %s.", batch.batch_id, kind(error))
+            return failed(self._worker_id, batch, "store_error", type(error).__name__)
+        return Completion(
+            batch_id=batch.batch_id, worker_id=self._worker_id, compute_s=work.compute_s
+        )
 
     def _completion(self, work: Work, recorded: Recorded, persist_s: float) -> Completion:
         dealt_with = {(a.item.partition, a.item.offset) for a in work.answers}

@@ -133,6 +133,19 @@ class Results(Protocol):
             UnavailableError: the database does not answer, or asks to try again.
         """
 
+    def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
+        """Keep what a shadow answered beside the results, settling nothing; safe to repeat.
+
+        Args:
+            batch: what the shadow was asked.
+            answers: those that it gave; for the other items of the batch an error is noted.
+            compute_s: for all of them.
+            why: the error, for people, without any text of a job.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+
 
 class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A registered version."""
@@ -185,6 +198,9 @@ class Profile(msgspec.Struct, frozen=True):
     """Seconds of a call, of a padded token, of a pair of tokens."""
     batches: int
     """Batches that it was learnt from; 0 when it is the warm-up's."""
+    memory_bytes: int | None = None
+    """What one copy of the version takes, as its registration measured it; None: unknown, and in
+    `keep` what is known stays."""
 
 
 class Profiles(Protocol):
@@ -212,6 +228,18 @@ class Orders(Protocol):
 
     def orders(self) -> Mapping[str, Order]:
         """By id of the job, those of which not simply all is wanted in turn."""
+
+
+class Drift(NamedTuple):
+    """How far a version's newest answers are from its first."""
+
+    model: str
+    version: int
+    task: str
+    feature: str
+    """`length`, `lang`, `label` or `score`."""
+    psi: float
+    """Population stability index; 0: not at all."""
 
 
 class HandOver(Protocol):

@@ -181,7 +181,7 @@ class Worker:
         _log.error("Batch %s: version %d: %s", batch.batch_id, batch.version_id, error)
         if isinstance(error, ModelFailedError):
             self._models.forget(batch.version_id)
-            self._broken += 1
+            self._broken += 0 if batch.shadow else 1
             if self._broken >= _BROKEN_AFTER:
                 self._on_broken()
         return Work(batch=batch, failure=("model_unavailable", str(error)))

@@ -25,6 +25,7 @@ from schemas.errors import SettingsError, TextmillError, UnavailableError, Usage
 from schemas.groups import Share, parse, share_of
 from schemas.settings import Settings, load, variable_of
 from workers import starters
+from workers.artifact_store import open_store
 from workers.assembly import Store, process_name
 from workers.handover.naming import queue_of
 from workers.handover.news import RedisNews
@@ -186,11 +187,11 @@ class WorkerProcess:
             _log.warning("Answers are made up: --model %s reads no text.", self._post.model)
             load = metrics.load(loader(self._post.model))
             return metrics.watch(LoadedModels(store.registry, load, share=share))
-        from workers.model_loading import load as load_model  # imports TensorFlow
+        from workers.model_loading import loader as checked_loader  # imports TensorFlow
         from workers.model_loading import memory_used
 
         settle()
-        load = metrics.load(load_model)
+        load = metrics.load(checked_loader(open_store(self._settings)))
         return metrics.watch(
             LoadedModels(store.registry, load, memory_mib=memory_mib, used=memory_used, share=share)
         )

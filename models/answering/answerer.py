@@ -34,6 +34,11 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
         return [self.ids[start:end] for start, end in self.windows] or [self.ids]
 
 
+def cut(parsed: Parsed, length: int) -> Parsed:
+    """Return the beginning of a text, at most `length` tokens, as one that is read at once."""
+    return msgspec.structs.replace(parsed, ids=parsed.ids[:length], windows=())
+
+
 class Answerer(Protocol):
     """Parses texts for a network and reads its answers.
 

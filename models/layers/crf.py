@@ -12,6 +12,7 @@ positions carry the state on unchanged, so padding never changes a result. The l
 TensorFlow's, because `keras.ops.scan` cannot trace a length that is not known.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -77,7 +78,7 @@ def log_partition(emissions: Any, mask: Any, scores: Scores) -> Any:
 
 def marginals(emissions: Any, mask: Any, scores: Scores) -> Any:
     """Return p(y_t | emissions) [batch, length, labels]; padded positions hold nothing of use."""
-    both = _forward(emissions, mask, scores) + _backward(emissions, mask, scores)
+    both = _forward(emissions, mask, scores, _level) + _backward(emissions, mask, scores)
     return ops.softmax(ops.transpose(both, (1, 0, 2)), axis=-1)
 
 
@@ -88,7 +89,7 @@ def viterbi(emissions: Any, mask: Any, scores: Scores) -> Any:
         (state, _), (emission, real) = past, given
         routes = ops.expand_dims(state, -1) + scores.moves
         origins = ops.cast(ops.argmax(routes, axis=1), "int32")
-        reached = ops.where(real, ops.max(routes, axis=1) + emission, state)
+        reached = ops.where(real, _level(ops.max(routes, axis=1) + emission), state)
         return reached, ops.where(real, origins, stay)
 
     first = emissions[:, 0] + scores.first
@@ -104,24 +105,36 @@ def _origin_of(tag: Any, origins: Any) -> Any:
     return ops.squeeze(ops.take_along_axis(origins, ops.expand_dims(tag, -1), axis=1), -1)
 
 
-def _forward(emissions: Any, mask: Any, scores: Scores) -> Any:
-    """Return log sums over the paths into each tag [length, batch, labels]."""
+def _as_is(state: Any) -> Any:
+    return state
+
+
+def _level(state: Any) -> Any:
+    """Return the scores [batch, labels] with 0 as the highest of each row.
+
+    Over hundreds of tokens scores grow to thousands, where float32 is exact to a few 1e-4 only.
+    """
+    return state - ops.max(state, axis=-1, keepdims=True)
+
+
+def _forward(emissions: Any, mask: Any, scores: Scores, keep: Callable[[Any], Any] = _as_is) -> Any:
+    """Return log sums over the paths into each tag [length, batch, labels], each step kept so."""
 
     def step(state: Any, given: Any) -> Any:
         emission, real = given
         reached = ops.logsumexp(ops.expand_dims(state, -1) + scores.moves, axis=1) + emission
-        return ops.where(real, reached, state)
+        return ops.where(real, keep(reached), state)
 
     return tf.scan(step, _steps(emissions, mask), emissions[:, 0] + scores.first)
 
 
 def _backward(emissions: Any, mask: Any, scores: Scores) -> Any:
-    """Return log sums over the paths out of each tag [length, batch, labels]."""
+    """Return log sums over the paths out of each tag [length, batch, labels], levelled."""
 
     def step(state: Any, given: Any) -> Any:
         emission, real = given
         ahead = ops.expand_dims(state + emission, 1) + scores.moves
-        return ops.where(real, ops.logsumexp(ahead, axis=2), state)
+        return ops.where(real, _level(ops.logsumexp(ahead, axis=2)), state)
 
     emitted, real = _steps(emissions, mask)
     given = _ahead(emitted, emitted[0]), _ahead(real, ops.zeros_like(real[0]))

@@ -22,6 +22,8 @@ from schemas.errors import ArtifactError, DataError
 MEMBER = "lexicon.gz"
 """The file beside a version's tokenizer."""
 
+_MOST = 2**27
+"""Bytes of a saved lexicon at most, unpacked."""
 _UNCOUNTED = " 0 "
 """Between word and kind in a saved lexicon, where nobody asks for counts any more."""
 
@@ -62,7 +64,11 @@ class Lexicon:
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote; ArtifactError for anything else."""
         try:
-            lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+            with gzip.open(path) as file:
+                content = file.read(_MOST + 1)
+            if len(content) > _MOST:
+                raise ArtifactError(f"the lexicon {path} unpacks to more than {_MOST} bytes")
+            lines = content.decode().splitlines()
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise ArtifactError(f"the lexicon {path} cannot be read: {error}") from error
         entries = [line.partition(_UNCOUNTED) for line in lines]

@@ -340,6 +340,7 @@ COMMANDS = [
     *(["models", "promote"], ["models", "rollback"], ["models", "pin"], ["models", "unpin"]),
     *(["models", "retire"], ["models", "remove"], ["models", "alias"]),
     *(["models", "history"], ["models", "diff"]),
+    *(["models", "compare"], ["models", "why"]),
 ]
 
 

@@ -53,6 +53,8 @@ class MemoryHandOver:
         """How long a worker takes for a batch."""
         self.compute_s = 0.0
         """How long it says that it took."""
+        self.versions: tuple[int, ...] = ()
+        """Versions that every worker says it has."""
         self._store = store
         self._ttl_s = ttl_s
         self._numbers = count(1)
@@ -105,7 +107,12 @@ class MemoryHandOver:
 
     def _announce(self, name: str, running: str | None) -> None:
         self._states[name] = WorkerState(
-            worker_id=name, queue=name, device="cpu", pid=1, running=running
+            worker_id=name,
+            queue=name,
+            device="cpu",
+            pid=1,
+            running=running,
+            versions=self.versions,
         )
 
     async def _work(self, name: str) -> None:
@@ -127,6 +134,9 @@ class MemoryHandOver:
 
     def _settle(self, name: str, batch: Batch) -> Completion:
         answers = [Answer(item, oracle(item.job.text)) for item in batch.items]
+        if batch.shadow:
+            self._store.compare(batch, answers, 0.0, "")
+            return Completion(batch_id=batch.batch_id, worker_id=name)
         try:
             recorded = self._store.record(batch, answers, [], 0.0)
         except UnavailableError:

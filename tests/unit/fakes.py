@@ -203,8 +203,12 @@ class MemoryStore:
         self.states: defaultdict[Coordinates, list[Terminal]] = defaultdict(list)
         """All terminal states ever written for a record; more than one is an error."""
         self.letters: dict[int, bytes] = {}
+        self.compared: dict[Coordinates, tuple[int, Prediction]] = {}
+        """What a shadow answered, by record."""
         self.published: set[int] = set()
         self.registered = versions
+        self.shadow: ModelVersion | None = None
+        """The shadow of every route."""
         self.costs: dict[tuple[int, str], Profile] = {}
         self.wishes: dict[str, Order] = {}
         self._answers: dict[JobKey, Row] = {}
@@ -260,6 +264,12 @@ class MemoryStore:
             self._end([e for e in endings if not self._late(e.partition, e.epoch)])
             return Recorded(settled=tuple(settled), fenced=tuple(fenced))
 
+    def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
+        with self._transaction("compare"):
+            for answer in answers:
+                at = (answer.item.partition, answer.item.offset)
+                self.compared[at] = (batch.version_id, answer.prediction)
+
     def register(self, manifest: Manifest, digest: str, path: Path) -> ModelVersion:
         raise NotImplementedError("versions are given at construction")
 
@@ -275,7 +285,11 @@ class MemoryStore:
             return {(v.task, lang): v for v in self.registered for lang in v.languages}
 
     def table(self) -> Sequence[Route]:
-        return [Route(key=RouteKey(*key), live=version) for key, version in self.routes().items()]
+        arms = {"shadow": self.shadow, "shadow_sample": 0.0 if self.shadow is None else 1.0}
+        return [
+            Route(key=RouteKey(*key), live=version, **arms)
+            for key, version in self.routes().items()
+        ]
 
     def aliases(self) -> Mapping[tuple[str, str], int]:
         return {}

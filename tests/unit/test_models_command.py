@@ -78,15 +78,37 @@ def test_evaluate_finds_a_version_by_its_name(tmp_path: Path) -> None:
             CliRunner().invoke(app, [*asked, model], catch_exceptions=False)
 
 
-def test_a_registered_version_answers_by_default_only_when_it_is_routed() -> None:
+def test_a_registered_version_answers_by_default_only_when_it_is_routed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_MODELS__STORE", str(tmp_path / "store"))
     original = next(path for path in starters.directories() if path.name == "topic-zh")
-    assert run("register", str(original)) == "topic-zh@1 entered.\n"
-    assert run("register", str(original), "--route") == (
-        "topic-zh@1 answers classification in zh.\n"
-    )
+    report = json.loads(run("register", str(original), "--json"))
+    assert (report["accepted"], report["version"], report["reason"]) == (True, 1, "")
+    assert [check["name"] for check in report["checks"] if check["ok"]] == [
+        *("files", "interface", "load", "finite", "samples", "shapes", "speed")
+    ]
+    assert (tmp_path / "store" / report["digest"] / "manifest.json").exists()
+    (profile,) = json.loads(run("profile", "topic-zh", "--json"))
+    assert (profile["device"], profile["batches"]) == ("cpu", 0)
+    assert profile["memory_bytes"] == report["measured"]["memory_bytes"] > 0
+    assert "register" in run("history", "topic-zh@1")
+    said = run("register", str(original), "--route")
+    assert said.startswith("topic-zh@1 answers classification in zh.\n")
     assert listed()["topic-zh@1"] == ["classification/zh"]
 
 
 def test_a_version_whose_files_were_changed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="damaged"):
+    before = listed()
+    with pytest.raises(ArtifactError, match=r"is refused: files: .*damaged"):
         run("register", str(a_copy(tmp_path, "another card")))
+    assert listed() == before
+
+
+def test_a_refusal_is_a_report_too(tmp_path: Path) -> None:
+    refused = ["models", "register", str(a_copy(tmp_path, "another card")), "--json"]
+    done = CliRunner().invoke(app, refused)
+    report = json.loads(done.stdout)
+    assert (report["accepted"], report["version"]) == (False, None)
+    assert "damaged" in report["reason"]
+    assert isinstance(done.exception, ArtifactError), "told in one line, exit code 1"

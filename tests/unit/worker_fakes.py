@@ -137,6 +137,8 @@ class FakeResults:
     def __init__(self) -> None:
         self.answers: dict[tuple[Partition, int], Answer] = {}
         self.endings: dict[tuple[Partition, int], Ending] = {}
+        self.compared: dict[tuple[Partition, int], Answer | str] = {}
+        """What a shadow answered, or why it did not."""
         self.failure: Exception | None = None
         self.delay_s = 0.0
 
@@ -152,6 +154,15 @@ class FakeResults:
         places += [(e.partition, e.offset) for e in endings]
         ended = tuple(ending.state for ending in endings)
         return Recorded(settled=tuple(places), fenced=(), ended=ended)
+
+    def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        given = {(a.item.partition, a.item.offset): a for a in answers}
+        self.compared |= {
+            (item.partition, item.offset): given.get((item.partition, item.offset), why)
+            for item in batch.items
+        }
 
 
 class FakeBus:

@@ -18,12 +18,14 @@ from workers.cli import (
     bulk,
     bulk_orders,
     bulk_output,
+    comparison,
     database,
     demo,
     doctor,
     evaluate,
     history,
     profile,
+    register,
     results,
     rollouts,
     running,
@@ -60,6 +62,8 @@ versions.app.add_typer(profile.app)
 versions.app.add_typer(rollouts.app)
 versions.app.add_typer(upkeep.app)
 versions.app.add_typer(history.app)
+versions.app.add_typer(register.app)
+versions.app.add_typer(comparison.app)
 app.add_typer(versions.app, name="models")
 app.add_typer(settings.app)
 app.add_typer(doctor.app)

@@ -55,6 +55,7 @@ def _directory(model: str) -> Path:
     """Return where a version lies; UsageError where there is none of that name."""
     from models import artifact
     from workers import starters
+    from workers.artifact_store import located, open_store
     from workers.assembly import Store
     from workers.core.lookup import parse_model
 
@@ -72,7 +73,7 @@ def _directory(model: str) -> Path:
             f"--model {model} is no version directory and no registered version: "
             "`textmill models list` shows those that there are"
         )
-    return starters.find(found[-1].digest) or found[-1].path
+    return located(found[-1], open_store(settings))
 
 
 def _print(row: dict[str, Any], as_json: bool) -> None:

@@ -70,6 +70,7 @@ def _row(version: "ModelVersion", known: "Profile", seconds: float, tokens: int)
         "token_us": round(1e6 * cost.token_s, 4),
         "pair_ns": round(1e9 * cost.pair_s, 4),
         "batches": known.batches,
+        "memory_bytes": known.memory_bytes,
         "budget": {length: Price(cost, tokens).budget(length, seconds) for length in (32, 512)},
         "predicted_ms": {f"{n}x{length}": 1e3 * cost.seconds(n, length) for n, length in SHAPES},
     }

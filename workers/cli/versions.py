@@ -2,8 +2,6 @@
 
 import json
 from contextlib import suppress
-from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,33 +37,6 @@ def list_versions(
             starters.enroll(store.registry)
         rows = _rows(store.registry)
     typer.echo(json.dumps(rows)) if as_json else _print(rows)
-
-
-@app.command()
-def register(
-    directory: Annotated[Path, typer.Argument(help="Version directory, from `textmill train`.")],
-    route: Annotated[
-        bool, typer.Option(help="Let it answer its tasks and languages by default, at once.")
-    ] = False,
-) -> None:
-    """Check a version's files and enter it; jobs may name it from then on.
-
-    Workers load it from DIRECTORY when the first job asks for it, so all must see that path.
-
-    Example: textmill models register runs/intent --route
-    """
-    from models import artifact
-    from workers.assembly import Store
-
-    manifest = artifact.verify(directory)
-    with Store(load()) as store:
-        digest = artifact.digest(manifest)
-        version = store.registry.register(manifest, digest, directory.resolve())
-        for task, language in product(version.tasks, version.languages) if route else ():
-            store.registry.route(task, language, version)
-    tasks, languages = (", ".join(names) for names in (version.tasks, version.languages))
-    answers = f"answers {tasks} in {languages}" if route else "entered"
-    typer.echo(f"{version.name}@{version.version} {answers}.")
 
 
 def _rows(registry: "Registry") -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ reason that `schemas.wire` gives, a job past its deadline as EXPIRED.
 """
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -71,6 +72,11 @@ def pinned(delivery: Delivery, routing: Routing) -> Delivery:
     if version.version_id == delivery.version.version_id and arm == item.arm:
         return delivery
     return msgspec.structs.replace(delivery, item=_with_arm(item, arm), version=version)
+
+
+def second_of(routing: Routing) -> Callable[[Delivery], ModelVersion | None]:
+    """What gives the version that answers a job too, for comparison."""
+    return lambda delivery: routing.second(delivery.item)
 
 
 def _with_arm(item: BatchItem, arm: Arm) -> BatchItem:

@@ -1,5 +1,7 @@
 """The ends without a result that the dispatcher and the worker give to jobs."""
 
+import msgspec
+
 from schemas import wire
 from schemas.batch import BatchItem
 from schemas.record import Ending, Record, Terminal
@@ -33,9 +35,10 @@ def cancelled(item: BatchItem) -> Ending:
     return _ending(item, Terminal.CANCELLED, "cancelled", "its bulk job was cancelled")
 
 
-def quarantined(item: BatchItem, reason: str, detail: str) -> Ending:
-    """The end of a job that no worker can answer; it becomes a dead letter."""
-    return _ending(item, Terminal.QUARANTINED, reason, detail, _raw(item))
+def quarantined(item: BatchItem, version_id: int, reason: str, detail: str) -> Ending:
+    """The end of a job that no worker can answer with this version; it becomes a dead letter."""
+    ending = _ending(item, Terminal.QUARANTINED, reason, detail, _raw(item))
+    return msgspec.structs.replace(ending, version_id=version_id, arm=item.arm)
 
 
 def duplicate(item: BatchItem) -> Ending:
@@ -63,6 +66,7 @@ def _ending(
         tenant=item.job.tenant,
         job_id=item.job.job_id,
         bulk_id=item.job.bulk_id,
+        lang=item.lang,
     )
 
 

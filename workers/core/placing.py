@@ -9,17 +9,17 @@ from schemas.groups import Share
 from workers.core.batcher import Batcher
 from workers.core.cost import Observation
 from workers.core.costs import Costs
+from workers.core.fair_queue import FairQueue
 from workers.core.flights import Flight, Flights
 from workers.core.formed import Formed, Place
-from workers.core.gate import Gate
 
 
 class Placing:
     """Joins batcher, flights and costs. Not thread-safe; `now` is the monotonic clock."""
 
-    def __init__(self, batcher: Batcher, flights: Flights, costs: Costs, gate: Gate) -> None:
+    def __init__(self, batcher: Batcher, flights: Flights, costs: Costs, queue: FairQueue) -> None:
         self._batcher = batcher
-        self._gate = gate
+        self._queue = queue
         self._flights = flights
         self._costs = costs
 
@@ -72,7 +72,7 @@ class Placing:
 
     def backlog_s(self) -> float:
         """Seconds that the living workers need for what waits, by what is known of its cost."""
-        waiting = [*self._batcher.waiting().items(), *self._gate.waiting().items()]
+        waiting = [*self._batcher.waiting().items(), *self._queue.waiting().items()]
         costs = ((self._costs.typical(version_id), sums) for version_id, sums in waiting)
         seconds = sum(cost.batch_s(sums.tokens, sums.pairs) for cost, sums in costs if cost)
         return seconds / max(len(self._flights.alive()), 1)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from schemas.batch import Arm
+from schemas.batch import Arm, BatchItem
 from schemas.errors import InvalidJobError
 from schemas.job import Job
 from schemas.model_version import Language
@@ -78,6 +78,14 @@ class Routing:
         if route is None or route.shadow is None:
             return None
         return route.shadow if _falls(job, route.shadow, route.shadow_sample) else None
+
+    def second(self, item: BatchItem) -> ModelVersion | None:
+        """The version that answers a job too, for comparison: the shadow, or the live version where
+        the canary answered; None: none does."""
+        if item.arm == "canary":
+            route = self._route(item.task, item.lang, item.job.tenant)
+            return None if route is None else route.live
+        return self.shadow(item.task, item.lang, item.job) if item.arm == "live" else None
 
     def _route(self, task: Task, language: Language, tenant: str) -> Route | None:
         if tenant in self._tenants:

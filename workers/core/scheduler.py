@@ -19,12 +19,13 @@ from workers.core.costs import Costs
 from workers.core.delivery import Delivery
 from workers.core.endings import cancelled, expired, quarantined
 from workers.core.events import Arrived, Claimed, Event, Lost, Reached
+from workers.core.fair_queue import FairQueue
 from workers.core.flights import Flight, Flights, Loss
 from workers.core.formed import Formed, Release
-from workers.core.gate import Gate
 from workers.core.isolation import Isolation
 from workers.core.placing import Placing
 from workers.core.retries import Retries
+from workers.core.shadows import Chooser, Shadows
 from workers.ports import Order
 
 _log = logging.getLogger(__name__)
@@ -46,8 +47,10 @@ class Scheduler:
         """Batches by release reason, losses by kind, fenced records, retries."""
         self._batcher = batcher
         self._flights = flights
-        self._gate = Gate()
-        self._placing = Placing(batcher, flights, costs, self._gate)
+        self._queue = FairQueue()
+        self.shadows = Shadows(self.counts)
+        """What other versions shall answer too, for comparison."""
+        self._placing = Placing(batcher, flights, costs, self._queue)
         self.costs = costs
         """What batches cost, by version and worker."""
         self._isolation = Isolation()
@@ -96,9 +99,11 @@ class Scheduler:
             self.books.settle(partition, offset)
             self._retries.settled(partition, offset)
         self.counts["fenced"] += len(completion.fenced)
+        self.shadows.landed(completion.batch_id)
         flight = self._flights.land(completion.batch_id, now)
         if flight is None:
             return frozenset()
+        self.shadows.add(flight.deliveries, completion.settled, now)
         if self._placing.learn(flight, completion, now):
             self.counts["out_of_memory"] += 1
         if flight.isolated:
@@ -106,7 +111,12 @@ class Scheduler:
         self._retry_open(flight, completion, now)
         return self._outdated(flight, completion)
 
-    def pin(self, pinned: Callable[[Delivery], Delivery], under_way: int = 0) -> None:
+    def pin(
+        self,
+        pinned: Callable[[Delivery], Delivery],
+        under_way: int = 0,
+        second: Chooser = lambda _: None,
+    ) -> None:
         """Routes have changed: batches are formed of the versions that `pinned` gives from now on.
 
         A batch that is out, and what is tried alone because it may kill a worker, stays as it is.
@@ -114,11 +124,13 @@ class Scheduler:
         Args:
             pinned: gives a delivery the version that answers it now.
             under_way: how many of the next arrivals may have been admitted by the earlier routes.
+            second: gives the version that answers a job too, for comparison.
         """
+        self.shadows.choose = second
         self._pinned = pinned
         self._under_way = under_way
         self._batcher.pin(pinned)
-        self._gate.pin(pinned)
+        self._queue.pin(pinned)
 
     def see(self, workers: Sequence[WorkerState], now: float) -> None:
         """The workers that live now; what the others had is sent again."""
@@ -142,7 +154,7 @@ class Scheduler:
             if self.books.wants(delivery):
                 self._let_in(self._pinned(delivery))
         self._open_gate()
-        for delivery in [*self._batcher.expired(now), *self._gate.take_expired(now)]:
+        for delivery in [*self._batcher.expired(now), *self._queue.take_expired(now)]:
             self.counts[Terminal.EXPIRED] += 1
             self._retries.settled(delivery.item.partition, delivery.item.offset)
             self.books.end(expired(delivery.item))
@@ -150,11 +162,20 @@ class Scheduler:
 
     def obey(self, orders: Mapping[str, Order]) -> None:
         """What is wanted of bulk jobs from now on; it holds for all that is in no batch yet."""
-        if not self._gate.obey(orders):
+        if not self._queue.obey(orders):
             return
-        self._gate.put_back(self._batcher.take(lambda each: each.bulk))
-        for delivery in self._gate.take_cancelled():
+        self._queue.put_back(self._batcher.take(lambda each: each.bulk))
+        for delivery in self._queue.take_cancelled():
             self._cancel(delivery)
+
+    def comparison(self, now: float) -> tuple[WorkerState, tuple[Delivery, ...]] | None:
+        """Jobs that another version may answer now, for comparison, and at which worker: one that
+        has nothing to do, while no job waits; None where there are none."""
+        if not self.shadows or self.next_at() is not None:
+            return None
+        idle = (one for one in self._flights.open_workers(now) if one.running is None)
+        free = [one for one in idle if not self._flights.load(one.worker_id)]
+        return self.shadows.next(free, now)
 
     def unsent(self, flight: Flight) -> None:
         """The hand-over refused this batch."""
@@ -163,13 +184,13 @@ class Scheduler:
 
     def unserved(self) -> list[str]:
         """Models that jobs wait for and no living worker serves."""
-        waiting = {*self._batcher.models(), *self._gate.models(), *self._isolation.models()}
+        waiting = {*self._batcher.models(), *self._queue.models(), *self._isolation.models()}
         return sorted(model for model in waiting if not self._flights.serving(model))
 
     def _lose(self, partition: Partition) -> None:
         self.books.lost(partition)
         self._batcher.drop(partition)
-        self._gate.drop(partition)
+        self._queue.drop(partition)
         self._retries.drop(partition)
         self._isolation.drop(partition)
 
@@ -186,18 +207,18 @@ class Scheduler:
                 self._let_in(self._pinned(outcome) if stale else outcome)
 
     def _let_in(self, delivery: Delivery) -> None:
-        """Bulk work goes by the gate, all other work straight to the batcher."""
+        """Bulk work goes by the queue, all other work straight to the batcher."""
         if not delivery.bulk:
             self._batcher.add(delivery)
-        elif self._gate.is_cancelled(delivery):
+        elif self._queue.is_cancelled(delivery):
             self._cancel(delivery)
         else:
-            self._gate.add(delivery)
+            self._queue.add(delivery)
 
     def _open_gate(self) -> None:
         """Let bulk work through to the batcher, as much as batches are formed of."""
-        if self._gate:
-            for delivery in self._gate.draw(self._batcher.bulk()):
+        if self._queue:
+            for delivery in self._queue.draw(self._batcher.bulk()):
                 self._batcher.add(delivery)
 
     def _cancel(self, delivery: Delivery) -> None:
@@ -279,7 +300,7 @@ class Scheduler:
             reason = reasons.get(key, "unanswered")
             self.counts["retried"] += 1
             if not self._retries.fail(delivery, reason, now):
-                self.books.end(quarantined(delivery.item, reason, completion.error or reason))
+                self.books.end(_guilty(delivery, reason, completion.error or reason))
 
     def _give_up(self, flight: Flight, loss: Loss) -> None:
         self._flights.land(flight.batch_id)
@@ -310,4 +331,8 @@ class Scheduler:
             self.counts[Terminal.QUARANTINED] += 1
             self._retries.settled(guilty.item.partition, guilty.item.offset)
             detail = "a worker died or hung each time it read this text alone"
-            self.books.end(quarantined(guilty.item, "kills_worker", detail))
+            self.books.end(_guilty(guilty, "kills_worker", detail))
+
+
+def _guilty(delivery: Delivery, reason: str, detail: str) -> Ending:
+    return quarantined(delivery.item, delivery.version.version_id, reason, detail)

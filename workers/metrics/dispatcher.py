@@ -42,6 +42,8 @@ class DispatcherMetrics(Collector):
             "Records that ended without a worker, by terminal state.",
             *("state", dict(self._ended)),
         )
+        shadowed = {name: counts.get(f"shadow_{name}", 0) for name in ("sent", "dropped")}
+        yield _counters("shadow_jobs", "Jobs for comparison, by what became.", "state", shadowed)
         for name, what in (("retried", "tried again"), ("fenced", "of other dispatchers")):
             figure = counts.get(name, 0)
             yield CounterMetricFamily(f"textmill_{name}", f"Records {what}.", value=figure)

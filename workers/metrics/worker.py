@@ -171,6 +171,11 @@ class MeteredResults:
             metrics.jobs.labels(state).inc()
         return recorded
 
+    def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
+        """See `workers.ports.Results`."""
+        with self._metrics.stage("persist"):
+            self._results.compare(batch, answers, compute_s, why)
+
 
 def _value(metric: Counter) -> float:
     """What it stands at."""

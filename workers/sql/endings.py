@@ -20,9 +20,10 @@ MAX_RAW_BYTES = 64 * 1024
 INSERT_ENDING = statement(
     """
     INSERT INTO ending (topic_id, partition, record_offset, topic, state, reason, detail,
-                        tenant, job_id, task, bulk_id, created_at)
+                        tenant, job_id, task, bulk_id, created_at, lang,
+                        model_version_id, arm)
     SELECT :topic_id, :partition, :record_offset, :topic, :state, :reason, :detail,
-           :tenant, :job_id, :task, :bulk_id, :created_at
+           :tenant, :job_id, :task, :bulk_id, :created_at, :lang, :model_version_id, :arm
     WHERE NOT EXISTS (
         SELECT 1 FROM result AS r
         WHERE r.topic_id = :topic_id AND r.partition = :partition
@@ -79,6 +80,9 @@ def _row(item: Ending, now: datetime) -> dict[str, Any]:
         "task": task_of(item.partition.topic),
         "bulk_id": _clean(item.bulk_id),
         "created_at": now,
+        "lang": item.lang,
+        "model_version_id": item.version_id,
+        "arm": item.arm,
     }
 
 

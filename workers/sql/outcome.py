@@ -60,9 +60,10 @@ def settled_records(connection: Connection, records: Iterable[Record]) -> set[Re
     }
 
 
-def unstorable(item: BatchItem) -> Ending:
+def unstorable(item: BatchItem, version_id: int) -> Ending:
     """The ending of a record whose answer no database takes."""
-    return quarantined(item, "unstorable", "its row holds a value that cannot be stored")
+    detail = "its row holds a value that cannot be stored"
+    return quarantined(item, version_id, "unstorable", detail)
 
 
 def _present(

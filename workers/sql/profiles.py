@@ -19,11 +19,13 @@ profile = cost_profile.c
 KEEP = statement(
     """
     INSERT INTO cost_profile
-        (model_version_id, device_kind, call_s, token_s, pair_s, batches, updated_at)
-    VALUES (:model_version_id, :device_kind, :call_s, :token_s, :pair_s, :batches, :updated_at)
+        (model_version_id, device_kind, call_s, token_s, pair_s, batches, updated_at, memory_bytes)
+    VALUES (:model_version_id, :device_kind, :call_s, :token_s, :pair_s, :batches, :updated_at,
+            :memory_bytes)
     ON CONFLICT (model_version_id, device_kind) DO UPDATE
     SET call_s = excluded.call_s, token_s = excluded.token_s, pair_s = excluded.pair_s,
-        batches = excluded.batches, updated_at = excluded.updated_at
+        batches = excluded.batches, updated_at = excluded.updated_at,
+        memory_bytes = COALESCE(excluded.memory_bytes, cost_profile.memory_bytes)
     """,
     cost_profile,
 )
@@ -47,6 +49,7 @@ class SqlProfiles:
                         row.device_kind,
                         (row.call_s, row.token_s, row.pair_s),
                         row.batches,
+                        row.memory_bytes,
                     )
                     for row in connection.execute(by_key)
                 ]
@@ -78,4 +81,5 @@ def _values(one: Profile) -> dict[str, object]:
         "pair_s": pair_s,
         "batches": one.batches,
         "updated_at": datetime.now(UTC),
+        "memory_bytes": one.memory_bytes,
     }

@@ -22,6 +22,7 @@ from workers.sql.fence import current_epochs, key
 from workers.sql.insert import insert_by_halves, insert_results
 from workers.sql.outcome import Record, explain, record_of, unstorable
 from workers.sql.row import Shared, order, shared_of, storable
+from workers.sql.shadows import INSERT_SHADOW, shadow_rows
 from workers.sql.transaction import written
 
 
@@ -68,13 +69,19 @@ class SqlResults:
         refused = [answer.item for answer in answers if not storable(answer.prediction)]
         work = _Work(
             answers=sorted((a for a in answers if storable(a.prediction)), key=order),
-            endings=[*endings, *map(unstorable, refused)],
+            endings=[*endings, *(unstorable(item, batch.version_id) for item in refused)],
             shared=shared_of(batch, len(answers), compute_s, datetime.now(UTC)),
         )
         try:
             return written(self._engine, partial(_record, work=work, isolating=False))
         except UnstorableError:
             return written(self._engine, partial(_record, work=work, isolating=True))
+
+    def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
+        """See `workers.ports.Results`."""
+        rows = shadow_rows(batch, answers, compute_s, why, datetime.now(UTC))
+        if rows:
+            written(self._engine, lambda connection: connection.execute(INSERT_SHADOW, rows))
 
 
 def _record(connection: Connection, *, work: _Work, isolating: bool) -> Recorded:
@@ -108,7 +115,7 @@ def _keep(
         new = insert_results(connection, work.answers, work.shared)
     set_aside = {id(answer) for answer in refused}
     taken = [answer for answer in work.answers if id(answer) not in set_aside]
-    endings = [unstorable(answer.item) for answer in refused]
+    endings = [unstorable(answer.item, work.shared.model_version_id) for answer in refused]
     if new == len(taken):
         return [record_of(answer.item) for answer in taken], endings
     settled, repetitions = explain(connection, taken)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, update
+from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
 
 from schemas.tables import deployment, model_version, route
 from workers.desired import Deployment, Event, Route, RouteKey
@@ -38,7 +38,9 @@ def flip(connection: Connection, one: Deployment, reason: str) -> bool:
     _lead(connection, known, current)
     _mark_live(connection)
     was = named(_arm(known, current.kind) or (known.live if known else None))
+    stored = select(deployment.c.evidence).where(deployment.c.id == one.number)
     evidence = {"deployment": one.number, "kind": one.kind, "weight": one.weight}
+    evidence |= connection.execute(stored).scalar_one()
     add_event(
         connection, one.actor, one.action, one.key, (was, named(one.target)), reason, evidence
     )

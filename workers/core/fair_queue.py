@@ -1,6 +1,6 @@
 """Where bulk work waits before it may form batches: the place at which it can still be stopped.
 
-    log ─► gate ─► batcher ─► workers
+    log ─► queue ─► batcher ─► workers
 
 Only `WINDOW` deliveries of a version are in the batcher at a time, enough for full batches. The
 others wait here, by tenant and by job, so that a job can be paused, withdrawn or preferred whatever
@@ -70,7 +70,7 @@ class _Line:
         )
 
 
-class Gate:
+class FairQueue:
     """Holds bulk work and says which comes next."""
 
     def __init__(self) -> None:
