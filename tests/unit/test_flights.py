@@ -21,11 +21,11 @@ def losses(made: Flights, now: float) -> list[Loss]:
 
 def test_the_least_loaded_worker_is_offered_first_and_a_loaded_one_not_at_all() -> None:
     made = flights("w1", "w2", "w3")
-    for number, name in enumerate(["w1", "w1", "w2"]):
+    for number, name in enumerate(["w1", "w1", "w1", "w2"]):
         made.send(flight(batch_id=f"b{number}", worker_id=name))
-    assert CREDITS == 2
+    assert CREDITS == 3
     assert [w.worker_id for w in made.open_workers(0.0)] == ["w3", "w2"]
-    assert [made.load(name) for name in made.alive()] == [2, 1, 0]
+    assert [made.load(name) for name in made.alive()] == [3, 1, 0]
 
 
 def test_a_batch_lands_once() -> None:

@@ -45,7 +45,7 @@ CSV = 'id,text\n1,A fine day\n2,房间很干净\n3,"🙂"\n'
         ("a.csv", CSV),
         ("a.tsv", CSV.replace(",", "\t")),
         ("a.txt", "\n".join(TEXTS)),
-        ("a.jsonl.gz", gzip.compress(JSON.encode())),
+        ("a.jsonl.gz", gzip.compress(JSON.encode(), mtime=0)),
         ("a.csv.zst", zstandard.compress(CSV.encode())),
         (
             "b.jsonl.zst",
@@ -126,7 +126,7 @@ def test_a_line_too_long_is_bad(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.jsonl.gz", gzip.compress(JSON.encode() * 900)[:-50]),
+        ("a.jsonl.gz", gzip.compress(JSON.encode() * 900, mtime=0)[:-50]),
         ("a.jsonl.zst", zstandard.compress(JSON.encode() * 900)[:-5]),
         ("b.jsonl.gz", JSON),
         ("b.jsonl.zst", JSON),

@@ -24,12 +24,12 @@ def test_an_idle_worker_gets_what_there_is_and_the_mark_moves_when_sql_has_it() 
     assert story.quiet
 
 
-def test_a_worker_gets_one_batch_to_run_and_one_to_stage_and_no_more() -> None:
+def test_a_worker_gets_batches_to_write_to_run_and_to_stage_and_no_more() -> None:
     story = Story("w1", max_batch=2)
     story.claim()
-    story.arrive(*jobs(7))
-    assert offsets(story.send()) == [[0, 1], [2, 3]]
-    assert story.scheduler.flying == 2
+    story.arrive(*jobs(9))
+    assert offsets(story.send()) == [[0, 1], [2, 3], [4, 5]]
+    assert story.scheduler.flying == 3
 
 
 def test_two_workers_share() -> None:
@@ -157,7 +157,7 @@ def test_a_lost_partition_is_forgotten_everywhere() -> None:
     story = Story("w1", max_batch=1)
     story.claim()
     story.arrive(*jobs(4))
-    running, staged = story.send()
+    running, staged, _ = story.send()
     story.finish(running, failed=(Failure(P0, 0, "store_unavailable"),))
     story.scheduler.receive(Lost(P0))
     assert story.scheduler.books.jobs == 0

@@ -15,8 +15,9 @@ import msgspec
 from schemas.batch import WorkerState
 from workers.core.delivery import Delivery
 
-CREDITS: Final = 2
-"""Batches a worker may have from one dispatcher: one running, one staged behind it."""
+CREDITS: Final = 3
+"""Batches a worker may have from one dispatcher: one being written, one running, one staged behind
+it."""
 
 UNABLE_S: Final = 30.0
 """How long a worker that could not answer with a version comes last for that version."""
