@@ -48,8 +48,8 @@ def test_padding_is_reckoned_batch_by_batch_with_the_workers_own_shapes() -> Non
             [("one", 8), ("one", 8), *[("two", 12)] * 3, ("two", 900)]
         )
     ]
-    # arrays: 2 x 8, 3 x 16, 1 x 256
-    assert answers.padding_efficiency(rows, 200) == round((16 + 36 + 200) / (16 + 48 + 256), 3)
+    # arrays: 2 x 8, 3 x 16, 1 x 200
+    assert answers.padding_efficiency(rows, 200) == round((16 + 36 + 200) / (16 + 48 + 200), 3)
     assert answers.padding_efficiency([], 200) is None
 
 
