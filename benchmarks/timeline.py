@@ -67,12 +67,15 @@ def within(at: float, spans: Sequence[tuple[float, float]]) -> bool:
 
 
 def changes(events: Iterable[Event]) -> list[Change]:
-    """What the history of one route says of its arms; oldest event first."""
+    """What the history of one route says of its arms; oldest event first. The version before the
+    first change was live from the beginning."""
     found: list[Change] = []
     canary: str | None = None
     for event in events:
         kind = event.evidence.get("kind") if "deployment" in event.evidence else None
         if kind == "live":
+            if not any(one.arm == "live" for one in found):
+                found.append(Change(0.0, "live", event.from_version))
             found.append(Change(event.at, "live", event.to_version))
         if kind == "canary":
             canary = event.to_version

@@ -1,7 +1,12 @@
 """Whether rows hold to the history: found where they do, and where they do not."""
 
-from benchmarks.timeline import STALE_S, Change, Formed, Timeline, mixed, within, wrong
+import msgspec
 
+from benchmarks.timeline import STALE_S, Change, Formed, Timeline, changes, mixed, within, wrong
+from schemas.task import Task
+from workers.desired import Event, RouteKey
+
+KEY = RouteKey(Task.SENTIMENT, "en")
 TIMELINE = Timeline(
     [
         Change(0.0, "live", "a@1"),
@@ -41,3 +46,30 @@ def test_a_batch_of_two_versions_is_found() -> None:
 def test_spans() -> None:
     assert within(2.0, [(0, 1), (2, 3)])
     assert not within(1.5, [(0, 1), (2, 3)])
+
+
+def test_what_the_history_says_of_the_arms() -> None:
+    def event(at: float, kind: str, was: str | None, to: str | None) -> Event:
+        return Event(
+            at=at,
+            actor="ada",
+            action=kind,
+            key=KEY,
+            from_version=was,
+            to_version=to,
+            evidence={"kind": kind, "deployment": 1},
+        )
+
+    events = [
+        event(10.0, "canary", None, "a@2"),
+        event(20.0, "live", "a@1", "a@2"),
+        msgspec.structs.replace(event(25.0, "pin", None, "a@1"), evidence={}),
+        event(30.0, "live", "a@2", "a@1"),
+    ]
+    assert changes(events) == [
+        Change(10.0, "canary", "a@2"),
+        Change(0.0, "live", "a@1"),
+        Change(20.0, "live", "a@2"),
+        Change(20.0, "canary", None),
+        Change(30.0, "live", "a@1"),
+    ]
