@@ -153,7 +153,7 @@ class Scheduler:
         for delivery in self._retries.due(now):
             if self.books.wants(delivery):
                 self._let_in(self._pinned(delivery))
-        self._open_gate()
+        self._draw_bulk()
         for delivery in [*self._batcher.expired(now), *self._queue.take_expired(now)]:
             self.counts[Terminal.EXPIRED] += 1
             self._retries.settled(delivery.item.partition, delivery.item.offset)
@@ -215,7 +215,7 @@ class Scheduler:
         else:
             self._queue.add(delivery)
 
-    def _open_gate(self) -> None:
+    def _draw_bulk(self) -> None:
         """Let bulk work through to the batcher, as much as batches are formed of."""
         if self._queue:
             for delivery in self._queue.draw(self._batcher.bulk()):
