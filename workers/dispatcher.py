@@ -13,7 +13,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -31,6 +31,7 @@ from workers.core.flights import Flight
 from workers.core.routing import Routing
 from workers.core.scheduler import Scheduler
 from workers.desired import Routes
+from workers.duty import AWAY_S, repeat
 from workers.failure import kind
 from workers.intake import Intake, OpenLog
 from workers.outbox import Outbox
@@ -54,8 +55,6 @@ ORDERS_S: Final = 0.25
 """How often it is looked whether somebody pauses, cancels or prefers a bulk job."""
 BULK_SHARE: Final = 0.75
 """Part of the memory for jobs that bulk work may fill; the rest is for interactive jobs."""
-AWAY_S: Final = 0.5
-"""Pause before a service that did not answer is asked again."""
 
 
 class Dispatcher:
@@ -126,13 +125,13 @@ class Dispatcher:
         _log.info("%s reads the job log", self._id)
         duties = [
             self._sending(),
-            self._every("hand-over", 0.0, self._complete),
-            self._every("hand-over", self._heartbeat_s / 2, self._look),
-            self._every("database", FLUSH_S, self._flush),
-            self._every("database", ROUTING_S, self._reroute),
-            self._every("database", PROFILES_S, self._keep_profiles),
-            self._every("database", ORDERS_S, self._obey),
-            self._every("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
+            repeat("hand-over", 0.0, self._complete),
+            repeat("hand-over", self._heartbeat_s / 2, self._look),
+            repeat("database", FLUSH_S, self._flush),
+            repeat("database", ROUTING_S, self._reroute),
+            repeat("database", PROFILES_S, self._keep_profiles),
+            repeat("database", ORDERS_S, self._obey),
+            repeat("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
             self._guard(),
         ]
         tasks = [asyncio.create_task(duty) for duty in duties]
@@ -169,25 +168,6 @@ class Dispatcher:
         await asyncio.to_thread(self._intake.stop)
         await asyncio.to_thread(self._outbox.close)
         await self._hand_over.close()
-
-    async def _every(
-        self, service: str, pause_s: float, duty: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Do a duty again and again; say once when its service fails and when it is back."""
-        failed = False
-        while True:
-            try:
-                await duty()
-            except TextmillError as error:
-                if not failed:
-                    _log.warning("the %s fails, trying on: %s", service, error)
-                failed = True
-                await asyncio.sleep(AWAY_S)
-                continue
-            if failed:
-                _log.warning("the %s works again", service)
-                failed = False
-            await asyncio.sleep(pause_s)
 
     async def _sending(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from tests.unit.examples import partition, value
 from tests.unit.fake_workers import MemoryHandOver, oracle
 from tests.unit.fakes import MemoryLog, MemoryStore
 from workers import dispatcher as module
-from workers import intake
+from workers import duty, intake
 from workers.core.batcher import Batcher
 from workers.core.costs import Costs
 from workers.core.flights import Flights
@@ -31,6 +31,7 @@ def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of dispatcher and intake short."""
     for name in ("FLUSH_S", "AWAY_S", "OUTBOX_S", "ROUTING_S"):
         monkeypatch.setattr(module, name, 0.02)
+    monkeypatch.setattr(duty, "AWAY_S", 0.02)
     monkeypatch.setattr(intake, "RECLAIM_S", 0.1)
 
 
