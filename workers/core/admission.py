@@ -74,8 +74,11 @@ def pinned(delivery: Delivery, routing: Routing) -> Delivery:
     return msgspec.structs.replace(delivery, item=_with_arm(item, arm), version=version)
 
 
-def second_of(routing: Routing) -> Callable[[Delivery], ModelVersion | None]:
-    """What gives the version that answers a job too, for comparison."""
+def second_of(routing: Routing) -> Callable[[Delivery], ModelVersion | None] | None:
+    """What gives the version that answers a job too, for comparison; None where nothing is
+    compared, so that nobody asks for each job."""
+    if not routing.compares:
+        return None
     return lambda delivery: routing.second(delivery.item)
 
 

@@ -79,6 +79,11 @@ class Routing:
             return None
         return route.shadow if _falls(job, route.shadow, route.shadow_sample) else None
 
+    @property
+    def compares(self) -> bool:
+        """Whether any route has a version that answers beside the live one."""
+        return any(route.canary or route.shadow for route in self._routes.values())
+
     def second(self, item: BatchItem) -> ModelVersion | None:
         """The version that answers a job too, for comparison: the shadow, or the live version where
         the canary answered; None: none does."""

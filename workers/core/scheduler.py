@@ -108,14 +108,15 @@ class Scheduler:
             self.counts["out_of_memory"] += 1
         if flight.isolated:
             self._isolation.cleared(flight.deliveries)
-        self._retry_open(flight, completion, now)
-        return self._outdated(flight, completion)
+        if len(completion.settled) < len(flight.deliveries):
+            self._retry_open(flight, completion, now)
+        return self._outdated(flight, completion) if completion.fenced else frozenset()
 
     def pin(
         self,
         pinned: Callable[[Delivery], Delivery],
         under_way: int = 0,
-        second: Chooser = lambda _: None,
+        second: Chooser | None = None,
     ) -> None:
         """Routes have changed: batches are formed of the versions that `pinned` gives from now on.
 
@@ -124,7 +125,7 @@ class Scheduler:
         Args:
             pinned: gives a delivery the version that answers it now.
             under_way: how many of the next arrivals may have been admitted by the earlier routes.
-            second: gives the version that answers a job too, for comparison.
+            second: gives the version that answers a job too, for comparison; None: none does.
         """
         self.shadows.choose = second
         self._pinned = pinned

@@ -49,8 +49,8 @@ class Shadows:
             tokens: padded tokens of a batch at most, one text at least.
         """
         self._counts = counts
-        self.choose: Chooser = lambda _: None
-        """Gives the version that shall answer a job too."""
+        self.choose: Chooser | None = None
+        """Gives the version that shall answer a job too; None: no job has any."""
         self._most = most
         self._tokens = tokens
         self._waiting: OrderedDict[int, deque[Sample]] = OrderedDict()
@@ -67,6 +67,8 @@ class Shadows:
         now: float,
     ) -> None:
         """Take note of the jobs of a batch that are settled."""
+        if self.choose is None:
+            return
         done = set(settled)
         for delivery in deliveries:
             item, version = delivery.item, self.choose(delivery)
