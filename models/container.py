@@ -3,7 +3,7 @@
 Nothing of it is run by Textmill, which builds networks from the manifest's architecture. But the
 file may reach somebody who opens it with Keras, and a network that was saved with code of its own
 is not what its manifest says. So a Lambda layer, or a class from anywhere but Keras and
-`models.layers`, is refused before anything opens the file.
+`models.layers` and `models.heads`, is refused before anything opens the file.
 """
 
 import re
@@ -26,7 +26,7 @@ _RATIO: Final = 100
 """How many times larger a member may be unpacked. Weights hardly shrink; a bomb by a thousand."""
 _KNOWN: Final = re.compile(
     r"keras(\.(layers|initializers|regularizers|constraints|activations|optimizers|losses|metrics"
-    r"|dtype_policies|src\.(layers|models|ops|dtype_policies)(\.\w+)*))?|models\.layers\.\w+"
+    r"|dtype_policies|src\.(layers|models|ops|dtype_policies)(\.\w+)*))?|models\.(heads|layers)\.\w+"
 )
 """Modules that a network's classes may be from."""
 _PLAIN: Final = frozenset({"__keras_tensor__", "__slice__", "__ellipsis__", "__tensor__"})
