@@ -12,7 +12,7 @@ from workers.supervised import EXIT_BROKEN
 START = """
 from workers import model_loading, worker_process
 from schemas.errors import ArtifactError
-def fail(version):
+def fail(*_):
     raise {error}
 model_loading.load = fail
 worker_process.main(["--device", "cpu"])
