@@ -230,7 +230,10 @@ def test_one_that_cannot_be_loaded_leaves_the_live_one(story: Story, tmp_path: P
 def test_one_that_lacks_labels_is_refused_unless_forced(story: Story, tmp_path: Path) -> None:
     installation = story.installation
     fewer = variant("sentiment-zh", tmp_path / "fewer", name=MODEL, languages=("en",))
-    installation.run("models", "register", str(fewer))
+    refused = installation.run("models", "register", str(fewer), ok=False, seconds=SECONDS)
+    assert refused.returncode == 1
+    assert "it lacks labels of the live version for sentiment: neutral" in refused.stderr
+    installation.run("models", "register", str(fewer), "--force")
     done = installation.run("models", "activate", f"{MODEL}@6", ok=False, seconds=SECONDS)
     assert done.returncode == 2
     assert "lacks the labels neutral" in done.stderr
