@@ -340,7 +340,11 @@ COMMANDS = [
     *(["models", "promote"], ["models", "rollback"], ["models", "pin"], ["models", "unpin"]),
     *(["models", "retire"], ["models", "remove"], ["models", "alias"]),
     *(["models", "history"], ["models", "diff"]),
-    *(["models", "compare"], ["models", "why"]),
+    *(["models", "compare"], ["models", "why"], ["results", "count"], ["results", "export"]),
+    *(["bulk", "submit"], ["bulk", "status"], ["bulk", "watch"], ["bulk", "list"]),
+    *(["bulk", "pause"], ["bulk", "resume"], ["bulk", "cancel"], ["bulk", "priority"]),
+    *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"]),
+    *(["db", "maintain"], ["erase"]),
 ]
 
 
