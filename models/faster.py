@@ -13,7 +13,7 @@ allows, is not used, and the log says why.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -72,38 +72,42 @@ def _folded(model: LiveModel, seconds: Seconds) -> LiveModel:
     other = model.folded()
     if other is None:
         return model
-    other.check_samples()
-    usual, wished = (
-        sum(seconds(_call(one.answerer.run, ids)) for ids in _arrays(model, FEW))
-        for one in (model, other)
-    )
-    if wished > GAIN * usual:
-        _say(model, f"is not folded: {usual / wished:.2f} times as fast here")
-        return model
-    _say(model, f"is folded: {usual / wished:.2f} times as fast here")
-    return other
+    return _better(model, other, ("folding", "is folded"), FEW, seconds)
 
 
 def _in_precision(model: LiveModel, run: RunConfig, seconds: Seconds) -> LiveModel:
     other = model.computing_in(run.precision)
     other.tolerance = run.tolerance
+    words = (run.precision, f"computes in {run.precision}")
+    return _better(model, other, words, SHAPES, seconds)
+
+
+def _better(
+    model: LiveModel,
+    other: LiveModel,
+    words: tuple[str, str],
+    shapes: Iterable[tuple[int, int]],
+    seconds: Seconds,
+) -> LiveModel:
+    """Return `other` where it gives the samples' answers and is faster, else `model`.
+
+    `words` are what its way is called, and what a model does that goes it.
+    """
+    way, goes_it = words
     try:
         other.check_samples()
     except ArtifactError as error:
-        _say(model, f"{run.precision} is not used: {error}")
+        _say(model, f"{way} is not used: {error}")
         return model
-    usual, wished = (sum(seconds(run) for run in _runs(one).values()) for one in (model, other))
+    arrays = _arrays(model, shapes)
+    usual, wished = (
+        sum(seconds(_call(one.answerer.run, ids)) for ids in arrays) for one in (model, other)
+    )
     if wished > GAIN * usual:
-        _say(model, f"{run.precision} is not used: {usual / wished:.2f} times as fast here")
+        _say(model, f"{way} is not used: {usual / wished:.2f} times as fast here")
         return model
-    _say(model, f"computes in {run.precision}: {usual / wished:.2f} times as fast here")
+    _say(model, f"{goes_it}: {usual / wished:.2f} times as fast here")
     return other
-
-
-def _runs(model: LiveModel) -> Mapping[tuple[int, int], Callable[[], object]]:
-    """A call of the network for each of the `SHAPES`."""
-    arrays = zip(SHAPES, _arrays(model, SHAPES), strict=True)
-    return {shape: _call(model.answerer.run, ids) for shape, ids in arrays}
 
 
 def _arrays(model: LiveModel, shapes: Iterable[tuple[int, int]]) -> list[Any]:

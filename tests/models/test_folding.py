@@ -57,7 +57,7 @@ def test_a_version_is_folded_where_that_is_faster(
     caplog.set_level("INFO")
     model = LiveModel.load(version)
     assert faster.chosen(model, AS_USUAL, _timer(1.0, 1.0)) is model
-    assert "toy: is not folded: 1.00 times as fast here" in caplog.text
+    assert "toy: folding is not used: 1.00 times as fast here" in caplog.text
     other = faster.chosen(model, AS_USUAL, _timer(1.0, 0.25))
     assert "toy: is folded: 4.00 times as fast here" in caplog.text
     assert other.array_tokens == folding.ARRAY_TOKENS
@@ -65,6 +65,20 @@ def test_a_version_is_folded_where_that_is_faster(
     texts = ["play the music", "", "what is the weather like in the city " * 30]
     expected = model.predict_texts(texts)
     assert all(map(model.answerer.agree, expected, other.predict_texts(texts)))
+
+
+def test_a_folded_network_of_other_answers_is_not_used(
+    version: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    model = LiveModel.load(version)
+    other = model.folded()
+    assert other is not None
+    layer = other.network.get_layer("width_3_0")
+    layer.set_weights([weights + 1 for weights in layer.get_weights()])
+    monkeypatch.setattr(model, "folded", lambda: other)
+    assert faster.chosen(model, AS_USUAL, _timer(1.0, 0.25)) is model
+    assert "folding is not used: toy does not give its own sample answer" in caplog.text
 
 
 def _timer(usual: float, folded: float) -> Callable[[Callable[[], object]], float]:
