@@ -1,14 +1,13 @@
 """The dispatcher's mind: what is told goes in, what should be sent comes out.
 
 It joins the parts of the core: books (what is open), batcher (what goes together), flights (what
-is at the workers), isolation (what may kill a worker), retries (what failed for now). No clock, no
-thread, no network: the loop in `workers.dispatcher` brings news and carries out sendings.
+is at the workers), isolation (what may kill a worker), retries (what failed for now) and recovery
+(what becomes of a batch that did not come back whole). No clock, no thread, no network: the loop in
+`workers.dispatcher` brings news and carries out sendings.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 from uuid import uuid4
 
 from schemas.batch import Completion, WorkerState
@@ -17,25 +16,17 @@ from workers.core.batcher import Batcher
 from workers.core.books import Books
 from workers.core.costs import Costs
 from workers.core.delivery import Delivery
-from workers.core.endings import cancelled, expired, quarantined
+from workers.core.endings import cancelled, expired
 from workers.core.events import Arrived, Claimed, Event, Lost, Reached
 from workers.core.fair_queue import FairQueue
-from workers.core.flights import Flight, Flights, Loss
+from workers.core.flights import Flight, Flights
 from workers.core.formed import Formed, Release
 from workers.core.isolation import Isolation
 from workers.core.placing import Placing
+from workers.core.recovery import Recovery
 from workers.core.retries import Retries
 from workers.core.shadows import Chooser, Shadows
 from workers.ports import Order
-
-_log = logging.getLogger(__name__)
-
-
-BLAMING: Final = frozenset({Loss.WORKER_DIED_RUNNING_IT, Loss.WORKER_HANGS_IN_IT})
-"""Losses for which the batch itself is to blame, if it was alone."""
-SUSPICIOUS: Final = BLAMING | {Loss.WORKER_DIED_PARSING_IT}
-"""Losses after which a batch is tried alone. One that was parsed behind another dispatcher's batch
-was not alone, so it is not blamed."""
 
 
 class Scheduler:
@@ -55,6 +46,14 @@ class Scheduler:
         """What batches cost, by version and worker."""
         self._isolation = Isolation()
         self._retries = Retries()
+        self._recovery = Recovery(
+            books=self.books,
+            flights=flights,
+            isolation=self._isolation,
+            retries=self._retries,
+            counts=self.counts,
+            put_back=self._put_back,
+        )
         self._pinned: Callable[[Delivery], Delivery] = lambda delivery: delivery
         self._under_way = 0
 
@@ -109,7 +108,7 @@ class Scheduler:
         if flight.isolated:
             self._isolation.cleared(flight.deliveries)
         if len(completion.settled) < len(flight.deliveries):
-            self._retry_open(flight, completion, now)
+            self._recovery.incomplete(flight, completion, now)
         return self._outdated(flight, completion) if completion.fenced else frozenset()
 
     def pin(
@@ -138,7 +137,7 @@ class Scheduler:
         self._flights.see(workers, now)
         self.costs.see(workers)
         for flight, loss in self._flights.lost(now):
-            self._give_up(flight, loss)
+            self._recovery.lost(flight, loss)
 
     def blind(self, now: float) -> None:
         """The workers cannot be asked at present."""
@@ -181,7 +180,7 @@ class Scheduler:
     def unsent(self, flight: Flight) -> None:
         """The hand-over refused this batch."""
         if self._flights.land(flight.batch_id) is not None:
-            self._send_again(flight, self._open(flight))
+            self._recovery.send_again(flight)
 
     def unserved(self) -> list[str]:
         """Models that jobs wait for and no living worker serves."""
@@ -215,6 +214,10 @@ class Scheduler:
             self._cancel(delivery)
         else:
             self._queue.add(delivery)
+
+    def _put_back(self, deliveries: Sequence[Delivery]) -> None:
+        """What was in a batch goes ahead of all others, by the routes that stand now."""
+        self._batcher.put_back(tuple(map(self._pinned, deliveries)))
 
     def _draw_bulk(self) -> None:
         """Let bulk work through to the batcher, as much as batches are formed of."""
@@ -276,9 +279,6 @@ class Scheduler:
         self._flights.send(flight)
         return flight
 
-    def _open(self, flight: Flight) -> tuple[Delivery, ...]:
-        return tuple(delivery for delivery in flight.deliveries if self.books.wants(delivery))
-
     def _outdated(self, flight: Flight, completion: Completion) -> frozenset[Partition]:
         fenced = set(completion.fenced)
         return frozenset(
@@ -287,53 +287,3 @@ class Scheduler:
             if (delivery.item.partition, delivery.item.offset) in fenced
             and self.books.owns(delivery)
         )
-
-    def _retry_open(self, flight: Flight, completion: Completion, now: float) -> None:
-        reasons = {(f.partition, f.offset): f.reason for f in completion.failed}
-        fenced = set(completion.fenced)
-        if completion.error is not None:
-            version = flight.deliveries[0].version
-            self._flights.unable(flight.worker_id, version.version_id, now)
-        for delivery in self._open(flight):
-            key = (delivery.item.partition, delivery.item.offset)
-            if key in fenced:
-                continue
-            reason = reasons.get(key, "unanswered")
-            self.counts["retried"] += 1
-            if not self._retries.fail(delivery, reason, now):
-                self.books.end(_guilty(delivery, reason, completion.error or reason))
-
-    def _give_up(self, flight: Flight, loss: Loss) -> None:
-        self._flights.land(flight.batch_id)
-        self.counts[loss] += 1
-        _log.warning(
-            "batch %s of %d at %s: %s; sent again",
-            *(flight.batch_id, len(flight.deliveries), flight.worker_id, loss),
-        )
-        own = self._open(flight)
-        for delivery in own:
-            self._retries.lost(delivery)
-        if flight.isolated and loss in BLAMING:
-            self._blame(own)
-        elif flight.isolated or loss not in SUSPICIOUS:
-            self._send_again(flight, own)
-        elif own:
-            self._isolation.suspect(own)
-
-    def _send_again(self, flight: Flight, own: tuple[Delivery, ...]) -> None:
-        if flight.isolated:
-            self._isolation.give_back(own)
-        else:
-            self._batcher.put_back(tuple(map(self._pinned, own)))
-
-    def _blame(self, own: tuple[Delivery, ...]) -> None:
-        guilty = self._isolation.killed(own)
-        if guilty is not None:
-            self.counts[Terminal.QUARANTINED] += 1
-            self._retries.settled(guilty.item.partition, guilty.item.offset)
-            detail = "a worker died or hung each time it read this text alone"
-            self.books.end(_guilty(guilty, "kills_worker", detail))
-
-
-def _guilty(delivery: Delivery, reason: str, detail: str) -> Ending:
-    return quarantined(delivery.item, delivery.version.version_id, reason, detail)
