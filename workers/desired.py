@@ -74,6 +74,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float = 300.0
     """How long it may take until every worker has the version."""
     evidence: dict[str, Any] = {}
+    seen: Route | None = None
+    """The route that a program decided by: where it is another by now, or a deployment is on its
+    way to it, nothing is entered. None: a person wishes it, whatever is."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +170,11 @@ class Rollouts(Routes, Protocol):
 
     def request(self, wish: Wish) -> Deployment:
         """Enter a wish; one for the same route and kind that is on its way is cancelled, unless it
-        is the same, which is returned then."""
+        is the same, which is returned then.
+
+        Raises:
+            UsageError: the route is not as the wish has `seen` it.
+        """
 
     def deployment(self, number: int) -> Deployment:
         """A deployment as it is now; UsageError where there is none."""
@@ -185,8 +192,15 @@ class Rollouts(Routes, Protocol):
     def note(self, deployment: Deployment, reason: str, mode: Mode) -> None:
         """Write down what a pending deployment waits for, and how it goes on."""
 
-    def withdraw(self, key: RouteKey, kind: Literal["canary", "shadow"], event: Event) -> bool:
-        """Take a canary or a shadow from a route; False: there is none."""
+    def withdraw(
+        self,
+        key: RouteKey,
+        kind: Literal["canary", "shadow"],
+        event: Event,
+        seen: Route | None = None,
+    ) -> bool:
+        """Take a canary or a shadow from a route; False: there is none, or the route is not as
+        `seen`, where that is given."""
 
     def pin(self, key: RouteKey, pinned: bool, actor: str) -> bool:
         """Set or lift a pin; False: it is so already."""

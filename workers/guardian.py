@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from schemas.errors import UsageError
 from schemas.settings import RolloutSettings
 from workers.core.guard import Evidence, Verdict, decide
 from workers.desired import Event, Rollouts, Route, Wish
@@ -73,9 +74,17 @@ class Guardian:
     def _promote(self, route: Route, verdict: Verdict, shown: dict[str, Any]) -> None:
         assert route.canary is not None
         wish = Wish(
-            key=route.key, target=route.canary, action="promote", actor=ACTOR, evidence=shown
+            key=route.key,
+            target=route.canary,
+            action="promote",
+            actor=ACTOR,
+            evidence=shown,
+            seen=route,
         )
-        self._rollouts.request(wish)
+        try:
+            self._rollouts.request(wish)
+        except UsageError:  # somebody was quicker; the next look sees what is now
+            return
         _log.info("%s is promoted for %s: %s", _named(route), route.key, verdict.reason)
 
     def _take_back(self, route: Route, verdict: Verdict, shown: dict[str, Any]) -> None:
@@ -89,7 +98,7 @@ class Guardian:
             reason=verdict.reason,
             evidence=shown,
         )
-        if self._rollouts.withdraw(route.key, "canary", event):
+        if self._rollouts.withdraw(route.key, "canary", event, seen=route):
             _log.warning("%s is taken back for %s: %s", _named(route), route.key, verdict.reason)
 
 

@@ -15,7 +15,8 @@ from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import World, manifest
 from tests.contracts.test_store_comparison import shade
 from workers.core.endings import quarantined
-from workers.desired import Event, Here, Replica, RouteKey, Wish
+from workers.core.guard import Evidence
+from workers.desired import Event, Here, Replica, Route, RouteKey, Wish
 from workers.guardian import Guardian
 from workers.ports import ModelVersion
 from workers.sql.arms import SqlArms
@@ -173,3 +174,22 @@ def test_two_look_at_once_and_one_does_it(world: World) -> None:
     second.step()
     events = [event for event in story.rollouts.history("mood", 50) if event.actor == "guard"]
     assert len(events) == 1
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_pin_that_is_set_while_it_looks_wins(world: World, alike: bool) -> None:
+    story = Canary(world)
+    story.answer(alike=alike)
+    arms = SqlArms(world.engine)
+
+    class Slow:
+        def evidence(self, routed: Route) -> Evidence | None:
+            found = arms.evidence(routed)
+            story.rollouts.pin(KEY, True, "somebody")
+            return found
+
+    Guardian(story.rollouts, Slow(), RULES, clock=lambda: 99.0).step()
+    story.steward.step()
+    assert story.rollouts.table()[0].canary == story.new
+    assert story.live.version == 1
+    assert story.newest.actor == "somebody"

@@ -138,6 +138,23 @@ def test_what_flipped_for_want_of_memory_is_settled_when_it_is_there(scene: Scen
     assert scene.live() == (2, 1)
 
 
+def test_a_rollback_in_place_goes_back_too_when_it_fails(scene: Scene) -> None:
+    scene.flip(scene.second)
+    asked = scene.wish(scene.first, mode="resource", action="rollback")
+    assert scene.rollouts.flip(asked, "memory is short")
+    assert scene.live() == (1, 2)
+    assert scene.rollouts.end(asked, "FAILED", "w1: files are damaged")
+    assert scene.live() == (2, None)
+
+
+def test_after_a_rollback_in_place_there_is_no_version_before(scene: Scene) -> None:
+    scene.flip(scene.second)
+    asked = scene.wish(scene.first, mode="resource", action="rollback")
+    assert scene.rollouts.flip(asked, "memory is short")
+    assert scene.rollouts.settle(asked)
+    assert scene.live() == (1, None)
+
+
 def test_a_canary_and_a_shadow_stand_beside_the_live_version(scene: Scene) -> None:
     assert scene.flip(scene.second, kind="canary", weight=0.05, action="canary")
     assert scene.flip(scene.third, kind="shadow", weight=0.5, action="shadow")

@@ -91,15 +91,21 @@ class SqlRollouts:
 
     def settle(self, deployment: Deployment) -> bool:
         """See `workers.desired.Rollouts`."""
-        return self._write(lambda c: switching.close(c, deployment.number, "DONE", "ready"))
+        return self._write(lambda c: switching.settle(c, deployment))
 
     def note(self, deployment: Deployment, reason: str, mode: Mode) -> None:
         """See `workers.desired.Rollouts`."""
         self._write(lambda c: _note(c, deployment, reason, mode))
 
-    def withdraw(self, key: RouteKey, kind: Literal["canary", "shadow"], event: Event) -> bool:
+    def withdraw(
+        self,
+        key: RouteKey,
+        kind: Literal["canary", "shadow"],
+        event: Event,
+        seen: Route | None = None,
+    ) -> bool:
         """See `workers.desired.Rollouts`."""
-        return self._write(lambda c: switching.withdraw(c, key, kind, event))
+        return self._write(lambda c: switching.withdraw(c, key, kind, event, seen))
 
     def pin(self, key: RouteKey, pinned: bool, actor: str) -> bool:
         """See `workers.desired.Rollouts`."""
@@ -153,6 +159,8 @@ class SqlRollouts:
 def _request(connection: Connection, wish: Wish) -> Deployment:
     while True:  # another operator's wish may come between
         known = pending_of(connection, wish.key, wish.kind)
+        if wish.seen is not None and (known or route_of(connection, wish.key) != wish.seen):
+            raise UsageError(f"the route of {wish.key} is not what it was decided by")
         if known is not None and _is_same(known, wish):
             return known
         if known is not None:

@@ -1,6 +1,5 @@
 """Changing where a route leads: each change holds only if what it is based on still does."""
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
@@ -74,13 +73,27 @@ def close(connection: Connection, number: int, state: str, reason: str) -> bool:
     return bool(connection.execute(pending.values(**values)).rowcount)
 
 
+def settle(connection: Connection, one: Deployment) -> bool:
+    """End a pending deployment whose wish came true; False: it is pending no more."""
+    route_of(connection, one.key)  # the lock, in the order of `flip` and `end`
+    if not close(connection, one.number, "DONE", "ready"):
+        return False
+    if one.action == ROLLBACK:
+        _set(connection, one.key, previous_version_id=None)
+    return True
+
+
 def withdraw(
-    connection: Connection, key: RouteKey, kind: Literal["canary", "shadow"], event: Event
+    connection: Connection,
+    key: RouteKey,
+    kind: Literal["canary", "shadow"],
+    event: Event,
+    seen: Route | None = None,
 ) -> bool:
-    """Take a canary or a shadow from a route; False: there is none."""
+    """Take a canary or a shadow from a route; False: there is none, or it is not as `seen`."""
     known = route_of(connection, key)
-    arm = None if known is None else _arm(known, kind)
-    if arm is None:
+    arm = _arm(known, kind)
+    if arm is None or seen not in (None, known):
         return False
     _set(connection, key, **_none(kind))
     moved, rest = (named(arm), None), (event.reason, event.evidence)
@@ -114,7 +127,8 @@ def _lead(connection: Connection, known: Route | None, one: Deployment) -> None:
         arms = (("canary", known.canary), ("shadow", known.shadow))
         gone = [_none(kind) for kind, arm in arms if arm is not None and arm.version_id == target]
         values = {name: value for some in gone for name, value in some.items()}
-        previous = None if one.action == ROLLBACK else known.live.version_id
+        proven = one.mode == "availability"  # else it may have to go back: see `settle`
+        previous = None if one.action == ROLLBACK and proven else known.live.version_id
         values |= {"model_version_id": target, "previous_version_id": previous}
         _set(connection, one.key, **values)
 
@@ -126,8 +140,8 @@ def _none(kind: str) -> dict[str, Any]:
 
 
 def _set(connection: Connection, key: RouteKey, **values: Any) -> None:
-    moment = datetime.now(UTC)
-    connection.execute(update(route).where(*is_of(key)).values(**values, updated_at=moment))
+    changed = update(route).where(*is_of(key))
+    connection.execute(changed.values(**values, updated_at=now(connection)))
 
 
 def _mark_live(connection: Connection) -> None:
