@@ -98,7 +98,7 @@ def register(rig: Rig, version: Path) -> str:
     manifest = artifact.verify(version)
     with Store(rig.settings) as store:
         entered = store.registry.register(manifest, artifact.digest(manifest), version)
-    return f"{entered.name}@{entered.version}"
+    return str(entered)
 
 
 def new_run(name: str) -> str:

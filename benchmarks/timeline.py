@@ -73,6 +73,10 @@ def changes(events: Iterable[Event]) -> list[Change]:
     canary: str | None = None
     for event in events:
         kind = event.evidence.get("kind") if "deployment" in event.evidence else None
+        if "serving" in event.evidence:  # it failed or was cancelled, after a flip perhaps
+            if kind != "live":
+                continue
+            event = msgspec.structs.replace(event, to_version=event.evidence["serving"])
         if kind == "live":
             if not any(one.arm == "live" for one in found):
                 found.append(Change(0.0, "live", event.from_version))

@@ -84,7 +84,9 @@ class Updates:
         killer.start()
         update = self.activate(version)
         killer.join()
-        return update, killed[0] if killed else ""
+        if not killed:
+            raise TextmillError(f"No worker was killed while it loaded {version}.")
+        return update, killed[0]
 
     def changes(self) -> list[Change]:
         """Which version was which arm from when on."""

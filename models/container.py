@@ -6,8 +6,10 @@ is not what its manifest says. So a Lambda layer, or a class from anywhere but K
 `models.layers` and `models.heads`, is refused before anything opens the file.
 """
 
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +31,11 @@ _KNOWN: Final = re.compile(
     r"|dtype_policies|src\.(layers|models|ops|dtype_policies)(\.\w+)*))?|models\.(heads|layers)\.\w+"
 )
 """Modules that a network's classes may be from."""
+_DAMAGED: Final = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError),
+    *(zlib.error, lzma.LZMAError, EOFError, OSError),
+)
+"""What opening the container and unpacking a member raise, by its method."""
 _PLAIN: Final = frozenset({"__keras_tensor__", "__slice__", "__ellipsis__", "__tensor__"})
 """Classes that are of no module, as they are values."""
 
@@ -39,7 +46,7 @@ def check(path: Path) -> None:
         with zipfile.ZipFile(path) as container:
             _check_members(path, container)
             config = msgspec.json.decode(container.read(CONFIG))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise ArtifactError(f"{path} is not a Keras file: {error}") from error
     except msgspec.DecodeError as error:
         raise ArtifactError(f"{path}: its {CONFIG} is not JSON: {error}") from error

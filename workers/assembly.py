@@ -151,23 +151,12 @@ def make_dispatcher(
         registry=store.registry,
         routes=store.rollouts,
         profiles=store.profiles,
-        steer=_steering(settings, store),
+        steer=Steward(store.rollouts).step,
+        judge=Guardian(store.rollouts, store.arms, settings.rollout).step,
         orders=store.bulks,
     )
     metrics.behind = lambda: dispatcher.behind
     return dispatcher
-
-
-def _steering(settings: Settings, store: Store) -> Callable[[], None]:
-    """What dispatchers do about routes: deployments go on, canaries are judged."""
-    steward = Steward(store.rollouts)
-    guardian = Guardian(store.rollouts, store.arms, settings.rollout)
-
-    def steer() -> None:
-        steward.step()
-        guardian.step()
-
-    return steer
 
 
 def _told(log: JobLog, ready: Callable[[], None]) -> JobLog:

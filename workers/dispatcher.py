@@ -76,6 +76,7 @@ class Dispatcher:
         profiles: Profiles,
         orders: Orders,
         steer: Callable[[], object] = lambda: None,
+        judge: Callable[[], object] = lambda: None,
     ) -> None:
         self._id = dispatcher_id
         self._settings = settings
@@ -88,6 +89,7 @@ class Dispatcher:
         self._registry = registry
         self._routes = routes
         self._steer = steer
+        self._judge = judge
         self._profiles = profiles
         self._orders = orders
         self._routing = Routing((), ())
@@ -129,6 +131,7 @@ class Dispatcher:
             repeat("hand-over", self._heartbeat_s / 2, self._look),
             repeat("database", FLUSH_S, self._flush),
             repeat("database", ROUTING_S, self._reroute),
+            repeat("database", ROUTING_S, self._judge_canaries),
             repeat("database", PROFILES_S, self._keep_profiles),
             repeat("database", ORDERS_S, self._obey),
             repeat("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
@@ -291,6 +294,9 @@ class Dispatcher:
             self._routing = routing
             self._scheduler.pin(partial(pinned, routing=routing), AHEAD + 1, second_of(routing))
             self._news.set()
+
+    async def _judge_canaries(self) -> None:
+        await asyncio.to_thread(self._judge)
 
     async def _keep_profiles(self) -> None:
         if news := self._scheduler.costs.news:

@@ -85,7 +85,7 @@ class Guardian:
             self._rollouts.request(wish)
         except UsageError:  # somebody was quicker; the next look sees what is now
             return
-        _log.info("%s is promoted for %s: %s", _named(route), route.key, verdict.reason)
+        _log.info("%s is promoted for %s: %s", route.canary, route.key, verdict.reason)
 
     def _take_back(self, route: Route, verdict: Verdict, shown: dict[str, Any]) -> None:
         event = Event(
@@ -93,15 +93,10 @@ class Guardian:
             actor=ACTOR,
             action="rollback",
             key=route.key,
-            from_version=_named(route),
+            from_version=str(route.canary),
             to_version=None,
             reason=verdict.reason,
             evidence=shown,
         )
         if self._rollouts.withdraw(route.key, "canary", event, seen=route):
-            _log.warning("%s is taken back for %s: %s", _named(route), route.key, verdict.reason)
-
-
-def _named(route: Route) -> str:
-    assert route.canary is not None
-    return f"{route.canary.name}@{route.canary.version}"
+            _log.warning("%s is taken back for %s: %s", route.canary, route.key, verdict.reason)

@@ -97,7 +97,8 @@ def read(batch: Batch, model: TextModel, now: datetime) -> Read:
         model: the version that the batch names.
         now: the time that deadlines are compared with.
     """
-    timely = [item for item in batch.items if not _is_late(item, now)]
+    # a shadow's jobs have had their answer in time
+    timely = [item for item in batch.items if batch.shadow or not _is_late(item, now)]
     try:
         parsed = model.parse(_questions(timely)) if timely else []
     except (KeyboardInterrupt, SystemExit, GeneratorExit):

@@ -156,7 +156,7 @@ class LoadedModels:
                 _log.error("%s", error)
             except ArtifactError as error:
                 self.failures[version.version_id] = str(error)
-                _log.error("Cannot serve %s: %s", _name(version), error)
+                _log.error("Cannot serve %s: %s", version, error)
                 continue
             del self._missing[version.version_id]
 
@@ -217,7 +217,7 @@ class LoadedModels:
         kept = Kept(
             version_id=version.version_id,
             digest=version.digest,
-            name=_name(version),
+            name=str(version),
             size=size,
             model=model,
         )
@@ -239,7 +239,7 @@ class LoadedModels:
     def _refuse_too_large(self, version: ModelVersion, size: int) -> None:
         if not self._shelf.fits(size):
             raise TooLargeError(
-                f"{_name(version)} takes {_mib(size)} MiB, more than the {self._memory_mib} that "
+                f"{version} takes {_mib(size)} MiB, more than the {self._memory_mib} that "
                 f"all models may take: raise {variable_of('worker.memory_mib')}, or let workers "
                 "with more memory serve it."
             )
@@ -254,11 +254,11 @@ class LoadedModels:
         for one in left:
             _log.info(
                 "%s (%d MiB) left the memory for %s; %d left so far",
-                *(one.name, _mib(one.size), _name(version), self.left),
+                *(one.name, _mib(one.size), version, self.left),
             )
         if not fits:
             raise NoRoomError(
-                f"{NO_ROOM}: {_name(version)} takes {_mib(size)} MiB, the others take "
+                f"{NO_ROOM}: {version} takes {_mib(size)} MiB, the others take "
                 f"{_mib(self.memory)} of {self._memory_mib or 'unlimited'}"
             )
 
@@ -272,14 +272,8 @@ class LoadedModels:
         if found is None:
             raise ArtifactError(f"No model version {version_id} is registered.")
         if found.digest != digest:
-            raise ArtifactError(
-                f"{found.name}@{found.version} is registered with another digest than was asked."
-            )
+            raise ArtifactError(f"{found} is registered with another digest than was asked.")
         return found
-
-
-def _name(version: ModelVersion) -> str:
-    return f"{version.name}@{version.version}"
 
 
 def _mib(size: int) -> int:

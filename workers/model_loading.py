@@ -57,15 +57,14 @@ def load(version: ModelVersion, store: ArtifactStore | None = None) -> LiveModel
     except (ArtifactError, UnavailableError):
         raise
     except Exception as error:  # TensorFlow's have no root; a GPU without memory, mostly
-        named = f"{version.name}@{version.version}"
-        raise ArtifactError(f"{named} cannot run here: {type(error).__name__}.") from error
+        raise ArtifactError(f"{version} cannot run here: {type(error).__name__}.") from error
 
 
 def _load(version: ModelVersion, store: ArtifactStore | None) -> LiveModel:
     path = located(version, store)
     model = LiveModel.load(path)
     if artifact.digest(model.manifest) != version.digest:
-        raise ArtifactError(f"{path} does not hold {version.name}@{version.version}.")
+        raise ArtifactError(f"{path} does not hold {version}.")
     model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
     model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
     model.check_samples()

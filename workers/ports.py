@@ -163,6 +163,10 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     further: tuple[Task, ...] = ()
     """What else a joint version answers."""
 
+    def __str__(self) -> str:
+        """`NAME@N`, as jobs and commands say it."""
+        return f"{self.name}@{self.version}"
+
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Every task it answers."""

@@ -157,8 +157,8 @@ class Replicas:
     def _load(self, action: Load, snapshot: Snapshot) -> None:
         version = action.version
         self._note(version.version_id, "LOADING", "")
-        self.say()
         try:
+            self.say()
             if action.beside:
                 self._models.load_beside(version, wanted_versions(snapshot))
             else:
@@ -166,6 +166,9 @@ class Replicas:
         except ArtifactError as error:
             _log.error("Cannot load %s@%d: %s", version.name, version.version, error)
             self._note(version.version_id, "FAILED", str(error))
+        except UnavailableError:  # not the version's fault: the next look tries again
+            self._said.pop(version.version_id, None)
+            raise
         except Exception as error:
             self._note(version.version_id, "FAILED", kind(error))
             raise

@@ -19,7 +19,7 @@ class Steward:
         self._rollouts = rollouts
 
     def step(self) -> bool:
-        """Look once; True: a route leads elsewhere now.
+        """Look once; True: a deployment ended, so that workers have something to see.
 
         Raises:
             UnavailableError: the database does not answer.
@@ -46,16 +46,16 @@ class Steward:
         one = action.deployment
         flipped = self._rollouts.flip(one, action.reason)
         if flipped:
-            target = f"{one.target.name}@{one.target.version}"
-            _log.info("%s is %s for %s now: %s.", target, one.kind, one.key, action.reason)
+            _log.info("%s is %s for %s now: %s.", one.target, one.kind, one.key, action.reason)
         return flipped
 
     def _fail(self, action: Fail) -> bool:
         one = action.deployment
         failed = self._rollouts.end(one, "FAILED", action.reason)
         if failed:
-            target = f"{one.target.name}@{one.target.version}"
-            _log.error("%s does not become %s for %s: %s", target, one.kind, one.key, action.reason)
+            _log.error(
+                "%s does not become %s for %s: %s", one.target, one.kind, one.key, action.reason
+            )
         return failed
 
     def _note(self, action: Wait) -> None:

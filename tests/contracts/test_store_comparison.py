@@ -15,6 +15,7 @@ from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import TAGS, World, manifest
 from workers.core.endings import quarantined
 from workers.ports import Answer, ModelVersion
+from workers.sql.erasure import erase
 
 __all__ = ["store_url", "world"]
 
@@ -59,6 +60,14 @@ def test_a_shadow_settles_nothing_and_may_be_told_twice(world: World, other: Mod
     assert world.everything() == before
     rows = world.rows("SELECT record_offset, label, error, worker_id FROM shadow_result ORDER BY 1")
     assert rows == [(1, "positive", None, "w1"), (2, None, "model_unavailable", "w1")]
+
+
+def test_an_erased_job_gets_no_shadow_answer_later(world: World, other: ModelVersion) -> None:
+    world.record(world.answer(1), world.answer(2))
+    job = world.item(1).job
+    erase(world.engine, job.tenant, job.job_id)
+    shade(world, other, [world.answer(1), world.answer(2)])
+    assert world.rows("SELECT record_offset FROM shadow_result") == [(2,)]
 
 
 def test_arms_are_counted_with_their_errors_and_latencies(

@@ -95,3 +95,14 @@ def test_a_configuration_that_is_no_json_is_refused(tmp_path: Path) -> None:
             opened.writestr(name, b"\xff")
     with pytest.raises(ArtifactError, match="not JSON"):
         container.check(path)
+
+
+def test_a_member_that_does_not_unpack_is_refused(tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "m")
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as opened:
+        begin = opened.getinfo(container.CONFIG).header_offset + 30 + len(container.CONFIG)
+    content[begin : begin + 20] = b"\xff" * 20
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="is not a Keras file"):
+        container.check(path)

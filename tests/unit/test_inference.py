@@ -153,6 +153,12 @@ def test_what_is_late_expires_before_it_costs_anything() -> None:
     assert [texts for texts, _, _ in model.shapes] == [2]
 
 
+def test_a_shadow_answers_what_was_in_time_when_it_was_answered() -> None:
+    late = replace(batch(item(0, "late", NOW - timedelta(seconds=1))), shadow=True)
+    answers, endings = answer(late, HashModel(), NOW)
+    assert ([one.item.offset for one in answers], endings) == ([0], [])
+
+
 def test_a_batch_that_is_late_as_a_whole_does_not_touch_the_model() -> None:
     model = HashModel()
     model.broken = True

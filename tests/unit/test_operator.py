@@ -156,6 +156,22 @@ def test_to_activate_what_is_live_ends_what_is_under_way(desk: Desk) -> None:
     assert (found.state, found.reason) == ("CANCELLED", "mood@1 stays")
 
 
+def test_a_canary_that_is_on_its_way_is_taken_back_by_a_weight_of_nothing(desk: Desk) -> None:
+    desk.beat(1)
+    desk.operator.canary("mood@2", 0.1, Scope(lang="en"))
+    (step,) = desk.operator.canary("mood@2", 0, Scope(lang="en"))
+    assert step.reason == "canary cancelled"
+    assert desk.store.rollouts.snapshot().pending == []
+
+
+def test_to_activate_what_is_live_ends_another_that_would_take_its_place(desk: Desk) -> None:
+    desk.beat(1)
+    (step,) = desk.operator.activate("mood@2", Scope(lang="en"), mode="resource")
+    desk.operator.activate("mood@1", Scope(lang="en"))
+    (found,) = desk.operator.wait([step])
+    assert (found.state, desk.live()["en"]) == ("CANCELLED", 1)
+
+
 def test_a_shadow_changes_no_answer(desk: Desk) -> None:
     desk.operator.shadow("mood@3", 0.5, Scope(lang="en"))
     route = desk.routes()["en"]

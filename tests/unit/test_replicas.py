@@ -1,15 +1,18 @@
 """A worker's versions as they shall be: loaded beside its batches, reported, given up."""
 
+import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from schemas.errors import UnavailableError
 from schemas.task import Task
 from tests.unit.worker_fakes import HashModel, until
 from tests.unit.worker_world import World
 from workers import replicas
-from workers.desired import NO_ROOM, Deployment, RouteKey
+from workers.desired import NO_ROOM, Deployment, Here, Replica, RouteKey
 
 
 @pytest.fixture(autouse=True)
@@ -92,4 +95,21 @@ def test_a_version_without_room_beside_the_others_is_told_so() -> None:
     world.rollouts.pending = [wish(world, 2, mode="resource")]
     until(lambda: 2 in world.loaded.versions)
     assert len(world.loaded.versions) == 3
+    world.worker.finish()
+
+
+def test_a_load_that_could_not_be_told_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = started()
+    beat, refused = world.rollouts.beat, threading.Event()
+
+    def away_once(worker: Here, found: Sequence[Replica]) -> None:
+        if not refused.is_set() and any(one.state == "LOADING" for one in found):
+            refused.set()
+            raise UnavailableError("the database does not answer")
+        beat(worker, found)
+
+    monkeypatch.setattr(world.rollouts, "beat", away_once)
+    world.rollouts.pending = [wish(world, 2)]
+    until(lambda: world.rollouts.states().get(2) == "READY")
+    assert refused.is_set()
     world.worker.finish()

@@ -48,18 +48,29 @@ def test_spans() -> None:
     assert not within(1.5, [(0, 1), (2, 3)])
 
 
-def test_what_the_history_says_of_the_arms() -> None:
-    def event(at: float, kind: str, was: str | None, to: str | None) -> Event:
-        return Event(
-            at=at,
-            actor="ada",
-            action=kind,
-            key=KEY,
-            from_version=was,
-            to_version=to,
-            evidence={"kind": kind, "deployment": 1},
-        )
+def event(at: float, kind: str, was: str | None, to: str | None, **more: str) -> Event:
+    return Event(
+        at=at,
+        actor="ada",
+        action=kind,
+        key=KEY,
+        from_version=was,
+        to_version=to,
+        evidence={"kind": kind, "deployment": 1, **more},
+    )
 
+
+def test_a_deployment_that_failed_leaves_what_serves() -> None:
+    events = [
+        event(10.0, "canary", "a@1", "a@3", serving="a@1"),
+        event(20.0, "live", "a@1", "a@2", serving="a@1"),
+    ]
+    allowed = Timeline(changes(events)).allowed
+    assert allowed("live", 30.0) == {"a@1"}
+    assert allowed("canary", 30.0) == set()
+
+
+def test_what_the_history_says_of_the_arms() -> None:
     events = [
         event(10.0, "canary", None, "a@2"),
         event(20.0, "live", "a@1", "a@2"),

@@ -27,7 +27,7 @@ def compare(
     Example: textmill models compare topics@3 topics@4 --json
     """
     from workers.core.likeness import compared
-    from workers.rollout.scope import named, version_of
+    from workers.rollout.scope import version_of
 
     with opened() as (_, store):
         versions = store.registry.versions()
@@ -36,7 +36,7 @@ def compare(
         pairs = store.arms.pairs(*both)
     agreement = {"pairs": len(pairs), **compared(pairs)}
     if as_json:
-        names = [named(version) for version in both]
+        names = [str(version) for version in both]
         found = {"versions": names, "arms": arms, "agreement": agreement}
         typer.echo(msgspec.json.encode(found).decode())
         return

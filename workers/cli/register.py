@@ -107,7 +107,7 @@ def _event(version: "ModelVersion", report: "Report") -> "Event":
         action="register",
         key=None,
         from_version=None,
-        to_version=f"{version.name}@{version.version}",
+        to_version=str(version),
         reason="; ".join(f"forced, though {one}" for one in report.forced),
         evidence=msgspec.to_builtins(report),
     )
@@ -125,7 +125,7 @@ def _row(report: "Report", version: "ModelVersion | None") -> dict[str, object]:
 def _say(version: "ModelVersion", report: "Report", route: bool) -> None:
     tasks, languages = (", ".join(names) for names in (version.tasks, version.languages))
     answers = f"answers {tasks} in {languages}" if route else "entered"
-    typer.echo(f"{version.name}@{version.version} {answers}.")
+    typer.echo(f"{version} {answers}.")
     for check in report.checks:
         typer.echo(f"  {check.name:10} {check.reason}")
     for difference in report.forced:

@@ -85,7 +85,8 @@ def next_actions(snapshot: Snapshot) -> list[Action]:
     alive = living(snapshot)
     replicas = {(one.worker_id, one.version_id): one for one in snapshot.replicas}
     decided = [_decide(one, snapshot, alive, replicas) for one in snapshot.pending]
-    return [*decided, *_loads(snapshot, alive, replicas), *_unloads(snapshot, alive)]
+    # a load takes a while, after which this picture is old: what is to leave leaves before
+    return [*decided, *_unloads(snapshot, alive), *_loads(snapshot, alive, replicas)]
 
 
 def living(snapshot: Snapshot) -> list[Here]:

@@ -38,7 +38,7 @@ class Routing:
         aliases: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         self._routes = {route.key: route for route in routes}
-        self._by_reference = {f"{v.name}@{v.version}": v for v in versions}
+        self._by_reference = {str(v): v for v in versions}
         states = ("retired", "registered", "live")
         for version in sorted(versions, key=lambda v: (states.index(v.state), v.version)):
             self._by_reference[version.name] = version

@@ -75,10 +75,9 @@ class Gate:
         if not live:
             return Check(name="interface", ok=True, reason="no version of it is live"), ()
         said = differences(manifest, self._registry.manifest(live[-1]))
-        named = f"{live[-1].name}@{live[-1].version}"
         if said and not force:
-            return Check(name="interface", ok=False, reason=_refused(said, named)), ()
-        return Check(name="interface", ok=True, reason=f"compared with {named}"), said
+            return Check(name="interface", ok=False, reason=_refused(said, live[-1])), ()
+        return Check(name="interface", ok=True, reason=f"compared with {live[-1]}"), said
 
     def _tried(self, directory: Path, digest: str) -> Trial:
         began = perf_counter()
@@ -104,8 +103,8 @@ def _files(directory: Path) -> tuple[Manifest | None, Check]:
     return manifest, Check(name="files", ok=True, reason=seen, seconds=seconds)
 
 
-def _refused(said: tuple[str, ...], named: str) -> str:
-    return f"it cannot stand in for {named}: {'; '.join(said)}. With --force it is let in."
+def _refused(said: tuple[str, ...], live: ModelVersion) -> str:
+    return f"it cannot stand in for {live}: {'; '.join(said)}. With --force it is let in."
 
 
 def keep_costs(profiles: Profiles, version: ModelVersion, report: Report) -> None:

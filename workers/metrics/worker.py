@@ -53,7 +53,7 @@ class WorkerMetrics:
         def timed(version: ModelVersion) -> TextModel:
             started = time.perf_counter()
             model = load(version)
-            gauge = self._load_seconds.labels(f"{version.name}@{version.version}")
+            gauge = self._load_seconds.labels(str(version))
             gauge.set(time.perf_counter() - started)
             return MeteredModel(model, self)
 

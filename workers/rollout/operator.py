@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 from workers.desired import Mode, Rollouts, RouteKey
 from workers.ports import ModelVersion, Registry
 from workers.rollout.comparing import lacking
-from workers.rollout.scope import Scope, is_meant, named, those, version_of
+from workers.rollout.scope import Scope, is_meant, those, version_of
 from workers.rollout.steps import Step, done
 from workers.rollout.wishes import Arm, Wishes
 from workers.steward import Steward
@@ -202,7 +202,7 @@ class Operator:
             return [self._wishes.withdraw(routes[key], kind, kind) for key in keys]
         same = [key for key in keys if routes[key].live.version_id == version.version_id]
         if same:
-            raise UsageError(f"{named(version)} is live for {same[0]}: it answers everything there")
+            raise UsageError(f"{version} is live for {same[0]}: it answers everything there")
         forced = self._checked(version, keys, force)
         targets = dict.fromkeys(keys, version)
         return self._wishes.enter(kind, targets, forced, kind=kind, weight=weight)
@@ -219,10 +219,8 @@ class Operator:
             if live is None or live.live.version_id == version.version_id:
                 continue
             if why := lacking(new, self._registry.manifest(live.live), key.task):
-                found[key] = f"{why}, which {named(live.live)} gives"
+                found[key] = f"{why}, which {live.live} gives"
         for key, why in found.items():
             if not force:
-                raise UsageError(
-                    f"{named(version)} cannot stand in for {key}: {why}; --force lets it"
-                )
+                raise UsageError(f"{version} cannot stand in for {key}: {why}; --force lets it")
         return found

@@ -32,7 +32,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         found = [key for key in keys if self.covers(key)]
         if not found:
             tasks, languages = (", ".join(some) for some in (version.tasks, version.languages))
-            raise UsageError(f"{named(version)} answers {tasks} in {languages} alone")
+            raise UsageError(f"{version} answers {tasks} in {languages} alone")
         return found
 
     def covers(self, key: RouteKey) -> bool:
@@ -52,7 +52,7 @@ def version_of(versions: Sequence[ModelVersion], reference: str) -> ModelVersion
     if not found:
         raise UsageError(f"no model {reference} is registered: `textmill models list` shows all")
     if len(found) > 1:
-        shown = ", ".join(named(one) for one in found[-5:])
+        shown = ", ".join(str(one) for one in found[-5:])
         raise UsageError(f"{name} has several versions: say which, {shown}")
     return found[0]
 
@@ -63,11 +63,6 @@ def is_meant(version: ModelVersion | None, reference: str) -> bool:
         return False
     name, number = parse_model(reference)
     return version.name == name and number in (None, version.version)
-
-
-def named(version: ModelVersion) -> str:
-    """`name@3`."""
-    return f"{version.name}@{version.version}"
 
 
 def those(routes: Sequence[Route], scope: Scope) -> list[Route]:

@@ -6,7 +6,6 @@ import msgspec
 
 from workers.desired import Deployment, RouteKey
 from workers.ports import ModelVersion
-from workers.rollout.scope import named
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +26,7 @@ def step_of(one: Deployment) -> Step:
     return Step(
         key=one.key,
         action=one.action,
-        version=named(one.target),
+        version=str(one.target),
         state=one.state,
         reason=one.reason,
         deployment=one.number,
@@ -36,4 +35,4 @@ def step_of(one: Deployment) -> Step:
 
 def done(key: RouteKey, action: str, version: ModelVersion, reason: str) -> Step:
     """Nothing had to be waited for."""
-    return Step(key=key, action=action, version=named(version), state="DONE", reason=reason)
+    return Step(key=key, action=action, version=str(version), state="DONE", reason=reason)

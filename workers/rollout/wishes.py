@@ -8,7 +8,7 @@ import msgspec
 from workers.core.rollout import living
 from workers.desired import Event, Kind, Rollouts, Route, RouteKey, Wish
 from workers.ports import ModelVersion
-from workers.rollout.scope import Scope, is_meant, named
+from workers.rollout.scope import Scope, is_meant
 from workers.rollout.steps import Step, done, step_of
 
 Arm = Literal["canary", "shadow"]
@@ -60,15 +60,22 @@ class Wishes:
 
     def withdraw(self, route: Route, kind: Arm, action: str) -> Step:
         """Take a canary or a shadow from a route, if it has one."""
+        under_way = [
+            one
+            for one in self._rollouts.snapshot().pending
+            if (one.key, one.kind) == (route.key, kind)
+            if self._rollouts.end(one, "CANCELLED", f"taken back by {self._actor}")
+        ]
         arm: ModelVersion | None = getattr(route, kind)
         if arm is None:
-            return done(route.key, action, route.live, f"there is no {kind}")
+            why = f"{kind} cancelled" if under_way else f"there is no {kind}"
+            return done(route.key, action, route.live, why)
         event = Event(
             at=0.0,
             actor=self._actor,
             action=action,
             key=route.key,
-            from_version=named(arm),
+            from_version=str(arm),
             to_version=None,
             reason=f"{kind} taken back",
             evidence=self._evidence,
@@ -89,8 +96,11 @@ class Wishes:
         snapshot = self._rollouts.snapshot()
         if route is not None and _is_so(wish, route):
             for one in snapshot.pending:
-                if (one.key, one.kind) == (wish.key, wish.kind) and one.mode == "availability":
-                    self._rollouts.end(one, "CANCELLED", f"{named(wish.target)} stays")
+                if (one.key, one.kind) != (wish.key, wish.kind):
+                    continue
+                same = one.target.version_id == wish.target.version_id
+                if one.mode == "availability" or not same:
+                    self._rollouts.end(one, "CANCELLED", f"{wish.target} stays")
             return done(wish.key, wish.action, wish.target, "it was so already")
         nobody = not any(wish.target.name in one.serves for one in living(snapshot))
         if nobody:  # none whose memory could be short

@@ -16,7 +16,7 @@ events = deployment_event.c
 
 def named(version: ModelVersion | None) -> str | None:
     """A version as the history names it."""
-    return None if version is None else f"{version.name}@{version.version}"
+    return None if version is None else str(version)
 
 
 def add_event(

@@ -155,11 +155,10 @@ def _moved(connection: Connection, digest: str, path: Path) -> ModelVersion | No
 
 
 def _check_route(task: Task, language: Language, version: ModelVersion) -> None:
-    named = f"{version.name}@{version.version}"
     if task not in version.tasks:
-        raise UsageError(f"{named} answers {', '.join(version.tasks)}, not {task}")
+        raise UsageError(f"{version} answers {', '.join(version.tasks)}, not {task}")
     if language not in version.languages:
-        raise UsageError(f"{named} reads {', '.join(version.languages)}, not {language}")
+        raise UsageError(f"{version} reads {', '.join(version.languages)}, not {language}")
 
 
 def _route(connection: Connection, task: Task, language: Language, version_id: int) -> None:
@@ -172,11 +171,18 @@ def _route(connection: Connection, task: Task, language: Language, version_id: i
             "updated_at": datetime.now(UTC),
         },
     )
+    mark_live(connection)
+
+
+def mark_live(connection: Connection) -> None:
+    """Write down the states that routes have changed: a version is live while one leads to it."""
     routed = exists().where(route.c.model_version_id == versions.id)
-    for state, was, condition in (("live", "registered", routed), ("registered", "live", ~routed)):
-        connection.execute(
-            update(model_version).where(versions.state == was, condition).values(state=state)
-        )
+    for state, was, condition in (
+        ("live", ("registered", "retired"), routed),
+        ("registered", ("live",), ~routed),
+    ):
+        changed = update(model_version).where(versions.state.in_(was), condition)
+        connection.execute(changed.values(state=state))
 
 
 def version_of(row: Row[Any]) -> ModelVersion:

@@ -1,4 +1,7 @@
-"""Rows of `shadow_result`: what another version answered to a record that has its answer."""
+"""Rows of `shadow_result`: what another version answered to a record that has its answer.
+
+A record that was erased meanwhile gets none.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +22,12 @@ _COLUMNS = (
 INSERT_SHADOW = statement(
     f"""
     INSERT INTO shadow_result ({_COLUMNS})
-    VALUES ({", ".join(f":{name}" for name in _COLUMNS.split(", "))})
+    SELECT {", ".join(f":{name}" for name in _COLUMNS.split(", "))}
+    WHERE NOT EXISTS (
+        SELECT 1 FROM ending AS e
+        WHERE e.topic_id = :topic_id AND e.partition = :partition
+          AND e.record_offset = :record_offset AND e.reason = 'erased'
+    )
     ON CONFLICT DO NOTHING
     """,  # noqa: S608 - this module's own names
     shadow_result,

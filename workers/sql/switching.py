@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from schemas.tables import deployment, model_version, route
+from schemas.tables import deployment, route
 from workers.desired import Deployment, Event, Route, RouteKey
 from workers.sql.clock import now
 from workers.sql.history import add_event, named
+from workers.sql.registry import mark_live
 from workers.sql.routes import PENDING, read_deployment, route_of
 
 ROLLBACK = "rollback"
@@ -35,7 +36,7 @@ def flip(connection: Connection, one: Deployment, reason: str) -> bool:
     if _leads(known, current):
         return False
     _lead(connection, known, current)
-    _mark_live(connection)
+    mark_live(connection)
     was = named(_arm(known, current.kind) or (known.live if known else None))
     stored = select(deployment.c.evidence).where(deployment.c.id == one.number)
     evidence = {"deployment": one.number, "kind": one.kind, "weight": one.weight}
@@ -56,7 +57,7 @@ def end(
     if known is not None and one.mode == "resource" and _leads(known, one) and known.previous:
         back = {"model_version_id": known.previous.version_id, "previous_version_id": None}
         _set(connection, one.key, **back)
-        _mark_live(connection)
+        mark_live(connection)
     current = route_of(connection, one.key)
     kept = named(current.live if current else None)
     evidence = {"deployment": one.number, "kind": one.kind, "serving": kept}
@@ -142,15 +143,3 @@ def _none(kind: str) -> dict[str, Any]:
 def _set(connection: Connection, key: RouteKey, **values: Any) -> None:
     changed = update(route).where(*is_of(key))
     connection.execute(changed.values(**values, updated_at=now(connection)))
-
-
-def _mark_live(connection: Connection) -> None:
-    """A version is live while a route leads to it."""
-    versions = model_version.c
-    routed = exists().where(route.c.model_version_id == versions.id)
-    for state, was, condition in (
-        ("live", ("registered", "retired"), routed),
-        ("registered", ("live",), ~routed),
-    ):
-        changed = update(model_version).where(versions.state.in_(was), condition)
-        connection.execute(changed.values(state=state))
