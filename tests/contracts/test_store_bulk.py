@@ -182,6 +182,19 @@ def test_names_are_of_one_request(bench: Bench) -> None:
         bench.store.bulks.find("july")
 
 
+def test_what_cannot_be_read_takes_no_name(bench: Bench) -> None:
+    bench.write()
+    with pytest.raises(DataError, match="There is no row in"):
+        bench.submit()
+    bench.write(*lines(2))
+    with pytest.raises(DataError, match="None of the first 2 rows is a document"):
+        bench.submit(text_column="body")
+    assert bench.store.bulks.every() == []
+
+    bench.submit()
+    assert bench.status().documents == 2
+
+
 def test_wishes(bench: Bench) -> None:
     bench.write(*lines(2))
     bench.submit()

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from producers.bulk.chunk import read
 from producers.bulk.condition import parse
 from producers.bulk.request import File, Request, check_name, file_at
-from producers.bulk.submission import Begun, Progress, Watch, submit
+from producers.bulk.submission import Begun, Progress, Watch, check, submit
 from producers.opening import STANDARD_INPUT, Tell
 from producers.publisher import Publisher, topic_of
 from schemas.errors import DataError, UnavailableError, UsageError
@@ -91,6 +91,7 @@ def hand_in(
         UnavailableError: log or database do not answer; the same call goes on.
     """
     called = check_name(name) if name else request.name()
+    check(request)
     with Store(settings) as store, Publisher(settings) as publisher:
         entered = store.bulks.begin(called, request)
         begun(entered)
