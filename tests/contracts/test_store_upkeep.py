@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +14,7 @@ from schemas import wire
 from schemas.job import Job
 from schemas.record import Terminal
 from schemas.task import Task
+from schemas.topics import DEAD_LETTERS
 from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import TAGS, World
 from workers.sql.erasure import Erased, erase
@@ -80,6 +82,25 @@ def test_the_embedded_log_forgets_a_job(tmp_path: Path) -> None:
     assert len(kept) == 4
     wanted = [b"no JSON", *(value for _, value in records[1:])]
     assert sorted(filter(None, kept)) == sorted(wanted)
+
+
+def test_the_embedded_log_forgets_a_dead_letter_by_what_it_says(tmp_path: Path) -> None:
+    """Dead letters have numbers for keys, which are no ids of jobs."""
+    path = tmp_path / "log.sqlite3"
+    said = [{"job_id": "j", "tenant": "default"}, {"job_id": "j", "tenant": "other"}]
+    said += [{"job_id": "k", "tenant": "default"}, {"job_id": None, "tenant": None}]
+    letters = [(str(17 + n), msgspec.json.encode(one)) for n, one in enumerate(said)]
+    writer = SqliteWriter(path)
+    writer.append(DEAD_LETTERS, letters)
+    writer.append("textmill.jobs.sentiment", [("19", wire.encode(Job(job_id="19", text="a")))])
+    writer.close()
+
+    assert erase_job(path, "default", "j") == 1
+    assert erase_job(path, "default", "19") == 1
+    log = open_log(path)
+    kept = [key for (key,) in log.execute("SELECT key FROM record WHERE value IS NOT NULL")]
+    log.close()
+    assert sorted(kept) == ["18", "19", "20"]
 
 
 def test_a_reader_reads_and_changes_nothing(postgres_url: str) -> None:
