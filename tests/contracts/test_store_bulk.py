@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from workers.bulks.kept import forgotten
 from workers.bulks.status import Status, status_of
 from workers.output import Form, written
 from workers.ports import Order
+from workers.sql.maintenance import remove_old_rows
 
 __all__ = ["store_url", "world"]
 
@@ -214,6 +216,19 @@ def test_wishes(bench: Bench) -> None:
         bulks.wish(bulk_id, state="active")
     with pytest.raises(UsageError, match="was cancelled: give another --name"):
         bench.submit()
+
+
+def test_a_paused_job_stays_however_old(bench: Bench) -> None:
+    bench.write(*lines(2))
+    for name in ("paused", "given-up", "done"):
+        bench.submit(name)
+    bulks, later = bench.store.bulks, datetime.now(UTC) + timedelta(hours=1)
+    bulks.wish(bulks.find("paused").bulk_id, state="paused")
+    bulks.wish(bulks.find("given-up").bulk_id, state="cancelled")
+
+    assert remove_old_rows(bench.store.engine, later)["bulk"] == 2
+    (left,) = bulks.every()
+    assert bulks.orders() == {left.bulk_id: Order("paused", 0)}
 
 
 def test_a_submitter_waits_while_paused_and_ends_when_cancelled(bench: Bench) -> None:
