@@ -70,6 +70,17 @@ def test_a_file_of_which_nothing_is_a_document_is_refused(path: Path) -> None:
         chunks(request(path, {"body": "a"}, {"body": "b"}))
 
 
+def test_a_link_keeps_the_name_that_tells_its_kind(tmp_path: Path) -> None:
+    target = tmp_path / "9f86d081"
+    target.write_text("id,text\n1,a\n")
+    link = tmp_path / "a.csv"
+    link.symlink_to(target)
+    asked = Request(files=(file_at(link),), tasks=(Task.SENTIMENT,))
+
+    assert asked.files[0].path == str(link)
+    assert [job["text"] for job in jobs(asked)] == ["a"]
+
+
 def test_a_file_that_changes_is_refused(path: Path) -> None:
     asked = request(path, {"text": "a"})
     path.write_text('{"text": "another"}\n')
