@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from producers import bulk
 from producers.bulk import chunk, submission
@@ -317,6 +318,28 @@ def test_an_input_that_changed_is_not_joined(bench: Bench) -> None:
 
     with pytest.raises(DataError, match="has changed since the job was asked for"):
         bench.export()
+
+
+def test_repeated_rows_are_read_a_piece_at_a_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be as many as rows; how far the job is, is known without them."""
+    pieces = chunk.pieces
+    monkeypatch.setattr(chunk, "pieces", lambda request, tell: pieces(request, tell, 2))
+    bench.write(*({"text": str(n % 3)} for n in range(6)))
+    bench.submit()
+    asked: list[str] = []
+    event.listen(
+        bench.store.engine, "before_cursor_execute", lambda *given: asked.append(given[2])
+    )
+
+    assert (bench.status().reused, bench.status().documents) == (3, 3)
+    assert bench.status().eta_s is None
+    rows = Export(bench.store, bench.store.bulks.find("june"), flat=False).rows()
+    assert not [one for one in asked if "reused" in one]
+    for number in range(1, 4):
+        assert len(next(rows)) == 2
+        assert len([one for one in asked if "reused" in one]) == number
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])

@@ -79,6 +79,7 @@ class Export:
         self._versions = {
             one.version_id: f"{one.name}@{one.version}" for one in store.registry.versions()
         }
+        self._pieces = store.bulks.submitted(job.bulk_id).chunks
         self._bad = {one.row for one in store.bulks.bad_rows(job.bulk_id)}
         self._failed = {
             (one.job_id, one.task): (one.state, one.reason)
@@ -111,7 +112,8 @@ class Export:
         """
         source = rows_of(self._job.request)
         passed = 0
-        for chunk in self._store.bulks.chunks(self._job.bulk_id):
+        for number in range(self._pieces):
+            chunk = self._store.bulks.chunk(self._job.bulk_id, number)
             piece = list(itertools.islice(source, chunk.rows))
             if len(piece) < chunk.rows:
                 raise DataError("The input is shorter than it was when the job was submitted.")
