@@ -5,7 +5,7 @@
 A piece counts once the manifest has it, and it is noted only when the log has all of its jobs. So a
 submitter may die anywhere and be started again: it reads past what is noted and goes on. The piece
 that was under way is published again; its jobs have the same ids, and the second of each ends as
-DUPLICATE. `CHUNK` rows of memory are held, whatever the size of the input.
+DUPLICATE. A piece is held in memory, `CHUNK` rows or `CHARACTERS`, whatever the size of the input.
 """
 
 from collections.abc import Callable, Mapping

@@ -123,6 +123,15 @@ def test_texts_are_known_over_pieces(path: Path, monkeypatch: pytest.MonkeyPatch
     assert [chunk.first_row for chunk in found] == [1, 3, 5, 7]
 
 
+def test_a_piece_of_long_texts_ends_sooner(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CHARACTERS", 100)
+    lines = [{"a": {"text": "x" * 60}}] * 5 + [{"a": {"text": "y"}, "note": "z" * 99}] * 2
+    asked = request(path, *lines, text_column="a.text")
+
+    assert [len(piece) for piece in source.pieces(asked)] == [2, 2, 2, 1]
+    assert [chunk.first_row for chunk in chunks(asked)] == [1, 3, 5, 7]
+
+
 def test_conditions_choose_rows(path: Path) -> None:
     lines = [{"text": str(n), "n": n, "lang": "zh" if n % 2 else None} for n in range(6)]
 
