@@ -320,6 +320,32 @@ def test_an_input_that_changed_is_not_joined(bench: Bench) -> None:
         bench.export()
 
 
+def test_an_input_that_changes_during_the_export_is_not_joined(bench: Bench) -> None:
+    bench.write(*lines(3))
+    bench.submit()
+    rows = Export(bench.store, bench.store.bulks.find("june"), flat=False).rows()
+    assert len(next(rows)) == 3
+    bench.write(*lines(2))
+
+    with pytest.raises(DataError, match="has changed since the job was asked for"):
+        next(rows)
+
+
+def test_errors_without_their_places_where_the_input_is_gone(bench: Bench) -> None:
+    bench.write(*lines(2))
+    bench.submit()
+    bench.end(bench.records()[1], Terminal.EXPIRED, "deadline")
+    bench.file.unlink()
+
+    (found,) = errors_of(bench.store, bench.store.bulks.find("june"))
+    assert (found["row"], found["file"], found["line"], found["reason"]) == (
+        2,
+        None,
+        None,
+        "deadline",
+    )
+
+
 def test_repeated_rows_are_read_a_piece_at_a_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,9 +355,7 @@ def test_repeated_rows_are_read_a_piece_at_a_time(
     bench.write(*({"text": str(n % 3)} for n in range(6)))
     bench.submit()
     asked: list[str] = []
-    event.listen(
-        bench.store.engine, "before_cursor_execute", lambda *given: asked.append(given[2])
-    )
+    event.listen(bench.store.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
 
     assert (bench.status().reused, bench.status().documents) == (3, 3)
     assert bench.status().eta_s is None

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import bindparam, text
 
 from producers.bulk.chunk import job_id_of
+from producers.bulk.request import check_unchanged
 from producers.bulk.source import Found
 from producers.bulk.source import found as rows_of
 from schemas.errors import DataError
@@ -123,6 +124,8 @@ class Export:
             yield [self._row(one, reused, answers) for one in wanted]
             passed += len(piece)
             wait(passed)
+        for file in self._job.request.files:
+            check_unchanged(file)  # the last one was not read to its end
 
     def _is_in(self, one: Found) -> bool:
         where = self._job.request.where
