@@ -10,8 +10,9 @@ import pytest
 from producers.bulk import source
 from producers.bulk.chunk import Chunk, joined, read, tokens_of
 from producers.bulk.condition import parse
+from producers.bulk.repeats import Repeats
 from producers.bulk.request import Request, check_name, file_at
-from schemas.errors import DataError, UsageError
+from schemas.errors import DataError, UnavailableError, UsageError
 from schemas.task import Task
 
 
@@ -175,3 +176,19 @@ def test_names() -> None:
     for name in ("", "a b", "-a", "a/b", "x" * 101):
         with pytest.raises(UsageError, match="cannot be named"):
             check_name(name)
+
+
+def test_whole_numbers_that_no_column_holds_are_kept_as_they_are_written(path: Path) -> None:
+    lines = [{"text": "a", "n": 1, "ok": True}, {"text": "b", "n": 2**70, "ok": False}]
+
+    (found,) = [kinds for _, _, kinds in read(request(path, *lines), "b")]
+    assert found == {"text": "string", "n": "json", "ok": "bool"}
+
+
+def test_no_room_for_what_came_before_is_said(path: Path) -> None:
+    repeats = Repeats(exact=False)
+    repeats._seen.execute("PRAGMA max_page_count = 2")
+
+    with pytest.raises(UnavailableError, match=r"disk is full\. Make room, .* give --no-reuse"):
+        repeats.note([(row, str(row)) for row in range(5000)])
+    repeats.close()
