@@ -1,5 +1,6 @@
 """What leaves the store: rows by age, one job by name; and who may only read."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -109,9 +110,16 @@ def test_a_reader_reads_and_changes_nothing(postgres_url: str) -> None:
     upgrade(postgres_url)
     script = "\n".join(line for line in READER.read_text().splitlines() if line[:2] != "--")
     engine = create_engine(postgres_url)
-    for _ in range(2):
-        with engine.begin() as connection:
-            connection.exec_driver_sql(script)
+    dashboard = f"dashboard_{uuid.uuid4().hex[:8]}"  # roles are the server's, not the database's
+    with engine.begin() as connection:
+        connection.exec_driver_sql(script)
+        connection.execute(text(f"CREATE ROLE {dashboard} IN ROLE textmill_reader"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(script)
+        asked = text("SELECT rolconfig FROM pg_roles WHERE rolname = :name")
+        config = connection.execute(asked, {"name": dashboard}).scalar_one()
+        connection.execute(text(f"DROP ROLE {dashboard}"))
+    assert config == ["default_transaction_read_only=on", "statement_timeout=60000"]
 
     def run(sql: str) -> None:
         with engine.connect() as connection:
