@@ -25,11 +25,6 @@ class Found(NamedTuple):
     values: dict[str, Any]
     problem: InvalidJobError | None
 
-    @property
-    def place(self) -> str:
-        """File and line, for people."""
-        return f"{self.file}, line {self.line}"
-
 
 def found(request: Request, tell: Tell = lambda text: None) -> Iterator[Found]:
     """Every row of every file.

@@ -452,3 +452,35 @@ def test_a_forecast_publishes_nothing(bench: Bench) -> None:
         "workers": 1,
     }
     assert not bench.settings.log_path.exists()
+
+
+def test_a_document_that_failed_twice_counts_once_as_it_failed_last(bench: Bench) -> None:
+    bench.write(*lines(2))
+    bench.submit()
+    first = bench.records()[0]
+    bench.end(first, Terminal.QUARANTINED, "poison")
+    bench.end(first, Terminal.EXPIRED, "deadline")
+
+    assert (bench.status().failed, bench.status().queued) == (1, 1)
+    assert bench.status().reasons == {"EXPIRED deadline": 1}
+    assert [row["error"] for row in bench.export()] == ["EXPIRED deadline", None]
+
+
+def test_our_columns_get_out_of_the_way_of_any_of_the_input(bench: Bench) -> None:
+    bench.write({"text": "a", "state": "x", "state_": "y", "sentiment_label": "z"})
+    bench.submit()
+    bench.answer(bench.records())
+
+    (row,) = bench.export(flat=True)
+    assert [row[name] for name in ("state", "state_", "state__")] == ["x", "y", "done"]
+    assert (row["sentiment_label"], row["sentiment__label"]) == ("z", "positive")
+
+
+def test_rows_of_a_program_may_lack_columns(bench: Bench) -> None:
+    rows = [{"text": "a"}, {"text": "b", "key": 7}]
+    job = bulk.submit(rows, "sentiment", settings=bench.settings)
+    bench.answer(bench.records())
+
+    assert job.table().to_pydict()["key"] == [None, 7]
+    with pytest.raises(UsageError, match="The rows are no table"):
+        bulk.submit([{"text": "a", "key": 7}, {"text": "b", "key": "c"}], "sentiment")

@@ -151,7 +151,7 @@ def keep_table(settings: Settings, table: Any) -> Path:
     import pyarrow.parquet as pq
 
     if isinstance(table, list):
-        made = pa.Table.from_pylist(table)
+        made = _table_of(table)
     elif hasattr(table, "__arrow_c_stream__"):
         made = pa.table(table)
     else:
@@ -159,6 +159,16 @@ def keep_table(settings: Settings, table: Any) -> Path:
     with _kept(settings, ".parquet") as (file, _):
         pq.write_table(made, file)
         return _settled(settings, file, ".parquet")
+
+
+def _table_of(rows: Sequence[dict[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    columns = dict.fromkeys(name for row in rows for name in row)
+    try:
+        return pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
+    except (pa.ArrowException, OverflowError) as error:
+        raise UsageError(f"The rows are no table: {error}.") from None
 
 
 def _file(settings: Settings, name: str) -> File:

@@ -9,7 +9,7 @@ errors`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -102,17 +102,13 @@ class Export:
                 own.append(Column(name, "json"))
         return [Column(name, kind) for name, kind in self._job.columns.items()] + own
 
-    def rows(self, wait: Callable[[int], object] = lambda rows: None) -> Iterator[list[Answer]]:
+    def rows(self) -> Iterator[list[Answer]]:
         """The joined rows, in pieces.
-
-        Args:
-            wait: told after each piece how many rows of the input are passed.
 
         Raises:
             DataError: the input is not there any more, or has changed.
         """
         source = rows_of(self._job.request)
-        passed = 0
         for number in range(self._pieces):
             chunk = self._store.bulks.chunk(self._job.bulk_id, number)
             piece = list(itertools.islice(source, chunk.rows))
@@ -122,8 +118,6 @@ class Export:
             answers = self._answers(piece, reused)
             wanted = piece if self._takes_all else [one for one in piece if self._is_in(one)]
             yield [self._row(one, reused, answers) for one in wanted]
-            passed += len(piece)
-            wait(passed)
         for file in self._job.request.files:
             check_unchanged(file)  # the last one was not read to its end
 
@@ -182,10 +176,11 @@ def _state(missing: tuple[str, str]) -> str:
 
 
 def _names(job: FoundBulk) -> Joined:
-    """Names for our columns; where the input has one of such a name, ours ends in `_`."""
+    """Names for our columns; where the input has one of such a name, ours ends in `_`, or more."""
 
     def own(name: str) -> str:
-        taken = any(one == name or one.startswith(f"{name}_") for one in job.columns)
-        return f"{name}_" if taken else name
+        while any(one == name or one.startswith(f"{name}_") for one in job.columns):
+            name += "_"
+        return name
 
     return Joined(own("state"), own("error"), {task: own(task.value) for task in job.request.tasks})

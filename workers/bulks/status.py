@@ -99,11 +99,6 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
     )
 
 
-def as_json(status: Status) -> str:
-    """One line."""
-    return msgspec.json.encode(status).decode()
-
-
 def costs_of(store: Store, version_ids: Mapping[str, int | None]) -> list[Cost | None]:
     """What is known of what each task's version costs; the most experienced profile speaks."""
     known: dict[int, Cost] = {}
