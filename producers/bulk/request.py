@@ -64,7 +64,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def file_at(path: Path, *, ours: bool = False) -> File:
-    """The file or directory as it is now.
+    """The file or directory as it is now; a link keeps its name, which tells what is in it.
 
     Raises:
         DataError: there is none.
@@ -75,7 +75,7 @@ def file_at(path: Path, *, ours: bool = False) -> File:
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from None
     return File(
-        path=str(path.resolve()),
+        path=str(path.parent.resolve() / path.name),
         size=sum(one.st_size for one in stats),
         changed_at=max(one.st_mtime_ns for one in stats),
         ours=ours,

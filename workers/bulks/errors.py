@@ -1,11 +1,13 @@
 """What of a bulk job has no answer: rows that are no documents, and documents that failed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from producers.bulk.chunk import read, row_of
 from producers.bulk.source import found
 from producers.publisher import Publisher
+from schemas.errors import DataError
 from schemas.task import Task
 from workers.assembly import Store
 from workers.output import Column
@@ -62,12 +64,13 @@ def publish_failed(store: Store, job: FoundBulk, publisher: Publisher) -> int:
 
 
 def _places(job: FoundBulk, rows: set[int]) -> Iterator[tuple[int, tuple[str, int]]]:
-    """File and line of these rows; nothing where the input is gone."""
+    """File and line of these rows; nothing where the input is gone or has changed."""
     if not rows:
         return
     last = max(rows)
-    for one in found(job.request):
-        if one.row in rows:
-            yield one.row, (one.file, one.line)
-        if one.row >= last:
-            return
+    with suppress(DataError):
+        for one in found(job.request):
+            if one.row in rows:
+                yield one.row, (one.file, one.line)
+            if one.row >= last:
+                return
