@@ -113,6 +113,7 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["bulk", "export", "nothing", "--output", "a.csv"], ["textmill bulk list"]),
         (["bulk", "errors", "nothing"], ["textmill bulk list"]),
         (["bulk", "retry", "nothing"], ["textmill bulk list"]),
+        (["bulk", "rerun", "--from", "nothing@1", "--to", "nothing@2"], ["nothing@1"]),
         (["results", "list", "--task", "sentiment", "--model", "m@x"], ["m@x", "name@3"]),
     ],
     ids=" ".join,

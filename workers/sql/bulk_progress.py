@@ -10,25 +10,26 @@ from workers.sql.transaction import reading
 ANSWERED = text(
     """
     SELECT task, count(*) AS number FROM result
-    WHERE bulk_id = :bulk_id AND run = 0 GROUP BY task
+    WHERE bulk_id = :bulk_id GROUP BY task
     """
 )
 _LAST = """
     FROM (
         SELECT job_id, task, state, reason, detail, row_number() OVER (
-            PARTITION BY job_id, task
+            PARTITION BY tenant, job_id, task
             ORDER BY created_at DESC, topic_id, partition, record_offset DESC
         ) AS place
         FROM ending AS e
         WHERE e.bulk_id = :bulk_id AND e.state <> 'DUPLICATE' AND NOT EXISTS (
             SELECT 1 FROM result AS r
-            WHERE r.job_id = e.job_id AND r.tenant = e.tenant AND r.task = e.task AND r.run = 0
+            WHERE r.job_id = e.job_id AND r.tenant = e.tenant AND r.task = e.task
+              AND r.bulk_id = e.bulk_id
         )
     ) AS ended WHERE place = 1
 """
 """A document that was published again may have an ending for each time; the last one counts."""
-ENDED = text(f"SELECT task, state, reason, count(*) {_LAST} GROUP BY task, state, reason")  # noqa: S608
-FAILURES = text(f"SELECT job_id, task, state, reason, detail {_LAST} ORDER BY job_id, task")  # noqa: S608
+ENDED = text(f"SELECT task, state, reason, count(*) {_LAST} GROUP BY task, state, reason")
+FAILURES = text(f"SELECT job_id, task, state, reason, detail {_LAST} ORDER BY job_id, task")
 VERSION = text(
     "SELECT model_version_id FROM result WHERE bulk_id = :bulk_id AND task = :task LIMIT 1"
 )

@@ -62,7 +62,7 @@ class SqlBulks:
 
     def keep(self, bulk_id: str, chunk: Chunk, columns: Mapping[str, Kind]) -> State:
         """See `producers.bulk.submission.Manifest`."""
-        return written(self._engine, lambda connection: _keep(connection, bulk_id, chunk, columns))
+        return written(self._engine, lambda c: keep_chunk(c, bulk_id, chunk, columns))
 
     def finish(self, bulk_id: str) -> None:
         """See `producers.bulk.submission.Manifest`."""
@@ -200,7 +200,10 @@ def new_id(name: str, request: Request) -> str:
     return blake2b(said, digest_size=6).hexdigest()
 
 
-def _keep(connection: Connection, bulk_id: str, chunk: Chunk, columns: Mapping[str, Kind]) -> State:
+def keep_chunk(
+    connection: Connection, bulk_id: str, chunk: Chunk, columns: Mapping[str, Kind]
+) -> State:
+    """Note a piece, once; the job's state."""
     kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         name: getattr(chunk, name)
