@@ -97,7 +97,7 @@ def erase_job(path: Path, tenant: str, job_id: str) -> int:
     if not path.exists():
         return 0
     connection = open_log(path)
-    given = {"job_id": job_id, "tenant": tenant, "usual": DEFAULT_TENANT}
+    given: dict[str, str | int] = {"job_id": job_id, "tenant": tenant, "usual": DEFAULT_TENANT}
     given |= {"letters": DEAD_LETTERS, "bits": OFFSET_BITS}
     try:
         with translated(path), transaction(connection):
