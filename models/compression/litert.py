@@ -6,7 +6,7 @@ made at the warm-up (or when a length is first met), and none is ever resized. A
 padded tokens stays in the cache: larger ones took a third longer a token. All share the bytes of
 the file.
 
-    21 rows of 16 tokens      tiles of 16, 4 and 1 row
+    17 rows of 16 tokens      tiles of 16 and 1 row
     23 rows of 16 tokens      one of 24, rows 24 are padding: cheaper than three calls
 
 `__call__` may come from any thread; one computes at a time.
@@ -31,14 +31,17 @@ STEPS: Final = (1, 2, 4, 8, 16, 24, 32, 64)
 """Rows of a tile."""
 TILE: Final = 512
 """Padded tokens of a tile at most, but for a single row."""
+LOOPED: Final = 2048
+"""The same of a network with a loop over tokens, whose turns cost less a row the more there are."""
 
 
-def tiles(rows: int, length: int) -> list[int]:
+def tiles(rows: int, length: int, most: int = TILE) -> list[int]:
     """Return the steps that an array of `rows` is cut into, largest first; their sum holds it.
 
-    The last one may reach beyond the rows, where at most a quarter of it is padding.
+    The last one may reach beyond the rows, where at most a quarter of it is padding. A tile has
+    `most` padded tokens, or one row.
     """
-    fit = [step for step in STEPS if step == 1 or step * length <= TILE]
+    fit = [step for step in STEPS if step == 1 or step * length <= most]
     cut: list[int] = []
     while rows > 0:
         above = next((step for step in fit if step >= rows), fit[-1])
@@ -68,6 +71,7 @@ class LiteRun:
         """
         flatbuffer.check(content, name)
         self.content, self._name, self._threads = content, name, threads
+        self._most = LOOPED if "WHILE" in flatbuffer.operations(content) else TILE
         self._kept: dict[tuple[int, ...], Any] = {}
         self._lock = threading.Lock()
 
@@ -79,7 +83,7 @@ class LiteRun:
         given = stretched(array_of(ids))
         parts, start = [], 0
         with self._lock:
-            for step in tiles(*given.shape[:2]):
+            for step in tiles(*given.shape[:2], self._most):
                 parts.append(self._tile(given[start : start + step], step))
                 start += step
         return tuple(np.concatenate(some)[: len(given)] for some in zip(*parts, strict=True))
@@ -89,7 +93,7 @@ class LiteRun:
         with self._lock:
             for length in lengths:
                 for step in STEPS:
-                    if step == 1 or step * length <= TILE:
+                    if step == 1 or step * length <= self._most:
                         self._interpreter((step, length, *width))
 
     def experimental_get_tracing_count(self) -> int:

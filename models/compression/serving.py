@@ -2,8 +2,8 @@
 
 The file was checked with its version; it is read once more here, and its sha256 compared, so that
 what runs is what was checked. Of a classifier the file gives the probabilities and the Keras
-network is let go; of any other version it gives the network's outputs, and what decodes them (a
-CRF, a beam search) stays TensorFlow's.
+network is let go, as it is of a tagger, whose emissions NumPy decodes. Of any other version the
+file gives the network's outputs, and what reads them stays TensorFlow's.
 """
 
 import hashlib
@@ -15,9 +15,12 @@ from msgspec import UNSET
 
 from models import artifact
 from models.answering.classes import ClassAnswerer
+from models.answering.spans import SpanAnswerer
 from models.answering.tracing import array_of
 from models.compression import keras_int8, tables
+from models.compression.crf_numpy import Scores, decode
 from models.compression.litert import TILE, LiteRun, stretched
+from models.heads.tagging import CRF
 from models.live_model import LiveModel
 from schemas.errors import ArtifactError
 from schemas.model_version import Build
@@ -58,6 +61,10 @@ def of_content(model: LiveModel, name: str, content: bytes) -> LiveModel:
     if isinstance(model.answerer, ClassAnswerer):
         other = model.running(lite, name, len(content))
         other.network = None
+    elif isinstance(model.answerer, SpanAnswerer):
+        scores = Scores.of(model.network.get_layer(CRF).scores(model.answerer.grammar))
+        other = model.running(_Tagged(lite, scores), name, len(content))
+        other.network = None
     else:
         decoded = _Decoded(lite, model)
         other = model.running(decoded, name, len(content) + model.weight_bytes)
@@ -82,6 +89,22 @@ class _Given:
 
     def __call__(self, ids: Any, *, training: bool = False) -> Any:
         return self._outputs
+
+
+class _Tagged:
+    """A tagger's network in LiteRT, whose emissions NumPy decodes."""
+
+    def __init__(self, lite: LiteRun, scores: Scores) -> None:
+        self._lite, self._scores = lite, scores
+
+    def __call__(self, ids: Any) -> Any:
+        given = stretched(array_of(ids))
+        (emissions,) = self._lite(given)
+        return decode(emissions, given[..., 0] != 0, self._scores)
+
+    def experimental_get_tracing_count(self) -> int:
+        """Return 1: nothing is traced."""
+        return 1
 
 
 class _Decoded:
