@@ -25,4 +25,4 @@ def traced(read: Callable[[Any, Any], tuple[Any, ...]], network: Any, *, jit: bo
 
 def array_of(value: Any) -> NDArray[Any]:
     """Return a tensor's numbers, or an array as it is."""
-    return value if isinstance(value, np.ndarray) else value.numpy()  # type: ignore[no-any-return]
+    return value if isinstance(value, np.ndarray) else value.numpy()

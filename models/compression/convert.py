@@ -38,7 +38,8 @@ def converted(model: LiveModel, numbers: Numbers, calibration: Sequence[Ids] = (
     Raises:
         ArtifactError: LiteRT has no operation for something in the network.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(model)])
+    with silent_stderr():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(model)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if numbers == "float16":
         converter.target_spec.supported_types = [tf.float16]

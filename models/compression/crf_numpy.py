@@ -87,8 +87,9 @@ def _marginals(given: Numbers, real: NDArray[np.bool_], scores: Scores) -> Numbe
         before[step] *= after
         ahead = _scaled((likely[step] * after) @ moves.T)
         after = np.where(real[step], ahead, after)
-    return before / np.maximum(before.sum(axis=-1, keepdims=True), _LEAST)
+    return _scaled(before)
 
 
 def _scaled(state: Numbers) -> Numbers:
-    return state / np.maximum(state.sum(axis=-1, keepdims=True), _LEAST)
+    scaled: Numbers = state / np.maximum(state.sum(axis=-1, keepdims=True), _LEAST)
+    return scaled

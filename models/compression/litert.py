@@ -83,7 +83,7 @@ class LiteRun:
         given = stretched(array_of(ids))
         parts, start = [], 0
         with self._lock:
-            for step in tiles(*given.shape[:2], self._most):
+            for step in tiles(given.shape[0], given.shape[1], self._most):
                 parts.append(self._tile(given[start : start + step], step))
                 start += step
         return tuple(np.concatenate(some)[: len(given)] for some in zip(*parts, strict=True))

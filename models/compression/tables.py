@@ -87,7 +87,8 @@ def _is(tensor: Any, buffer: Any, table: NDArray[np.float32]) -> bool:
 
 
 def _rounded(table: NDArray[np.float32], scale: float) -> NDArray[np.int8]:
-    return np.clip(np.rint(table / scale), -_BOUND, _BOUND).astype(np.int8)
+    rounded: NDArray[np.int8] = np.clip(np.rint(table / scale), -_BOUND, _BOUND).astype(np.int8)
+    return rounded
 
 
 def _unpacked(content: bytes) -> Any:

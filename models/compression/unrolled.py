@@ -135,5 +135,5 @@ def _replaced(layer: Any) -> UnrolledGRU:
     parts = [layer.forward_layer, layer.backward_layer] if both else [layer]
     if not all(type(one) is keras.layers.GRU and one.return_sequences for one in parts):
         raise ArtifactError("of recurrent layers LiteRT runs those of kind gru alone")
-    cells = [Cell(*one.get_weights(), backward=one.go_backwards) for one in parts]
+    cells = [Cell(*one.get_weights()[:3], one.go_backwards) for one in parts]
     return UnrolledGRU(cells, layer.name)
