@@ -135,5 +135,9 @@ def _replaced(layer: Any) -> UnrolledGRU:
     parts = [layer.forward_layer, layer.backward_layer] if both else [layer]
     if not all(type(one) is keras.layers.GRU and one.return_sequences for one in parts):
         raise ArtifactError("of recurrent layers LiteRT runs those of kind gru alone")
-    cells = [Cell(*one.get_weights()[:3], one.go_backwards) for one in parts]
-    return UnrolledGRU(cells, layer.name)
+    return UnrolledGRU([_cell(one) for one in parts], layer.name)
+
+
+def _cell(layer: Any) -> Cell:
+    kernel, recurrent, biases = layer.get_weights()
+    return Cell(kernel, recurrent, biases, layer.go_backwards)
