@@ -117,6 +117,7 @@ result = Table(
     ),
     Column("worker_id", Text, comment="who computed it"),
     Column("formed_at", UtcDateTime, comment="of its batch"),
+    Column("build", Text, comment="form of the version's network that answered; null: not known"),
     CheckConstraint("length(tenant) BETWEEN 1 AND 100", name="tenant"),
     CheckConstraint("length(job_id) BETWEEN 1 AND 200", name="job_id"),
     CheckConstraint("score BETWEEN 0 AND 1", name="score"),
@@ -169,6 +170,7 @@ shadow_result = Table(
     Column("compute_ms", Float(53), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("error", Text, comment="null: it has an answer"),
+    Column("build", Text, comment="form of the version's network that answered; null: not known"),
     Index(None, "created_at"),
 )
 

@@ -101,6 +101,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     item: BatchItem
     prediction: Prediction
+    build: str | None = None
+    """Form of the version's network that gave it; the same in a whole batch; None: not known."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ COMMANDS = [
         ["publish"],
         ["demo"],
         ["train"],
+        ["compress", "quantise"],
         ["pretrain"],
         ["evaluate"],
     ),

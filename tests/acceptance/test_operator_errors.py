@@ -93,6 +93,8 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["publish", "--model", "No Model", "-"], ["model"]),
         (["results", "get", "nobody-sent-this"], ["nobody-sent-this"]),
         (["train", "--lang", "en", "--name", "x", "--out", "v"], ["--task", "[[tasks]]"]),
+        (["compress", "quantise", "nowhere", "--out", "v"], ["nowhere", "manifest"]),
+        (["compress", "quantise", ".", "--out", "v", "--build", "int4"], ["int4", "litert-int8"]),
         (["pretrain", "--lang", "en", "--raw", "nowhere.txt", "--out", "v"], ["nowhere.txt"]),
         (["results", "list", "--task", "sentiment", "--since", "lately"], ["lately", "2h"]),
         (["results", "list", "--task", "sentiment", "--after", "me"], ["--after", "page before"]),

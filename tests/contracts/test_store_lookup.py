@@ -10,7 +10,7 @@ from schemas.prediction import Prediction, Span
 from schemas.record import Terminal
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
-from tests.contracts.store_world import SENTIMENT, SUMMARY, TAGS, World, manifest
+from tests.contracts.store_world import BUILD, SENTIMENT, SUMMARY, TAGS, World, manifest
 from workers.sql.lookup import (
     FoundAnswer,
     Wanted,
@@ -37,6 +37,7 @@ def test_a_job_with_all_its_answers(world: World) -> None:
     assert [answer.prediction for answer in answers] == [SENTIMENT, SUMMARY, TAGS]
     first = answers[0]
     assert (first.model, first.version, first.lang, first.bulk_id) == ("mood", 1, "en", "b")
+    assert first.build == BUILD
     assert first.metadata == {"a": [1, "二"]}
     assert first.created_at.tzinfo is UTC
     assert abs(first.created_at - datetime.now(UTC)) < timedelta(minutes=1)

@@ -23,6 +23,8 @@ from workers.gate.report import Check, Measured, Trial
 
 LONG: Final = 4000
 """Characters of the texts that arrays are filled with; 512 tokens have fewer."""
+BUILD_S: Final = 3.0
+"""Seconds for the shapes of one build."""
 _WORDS: Final = (
     "The train to Shanghai was late again, nobody knew why. ",
     "今天天气真好，我们去公园。",
@@ -46,6 +48,7 @@ class Subject:
             "load": self._load,
             "finite": self._warm_up,
             "samples": self._ask_samples,
+            "builds": self._try_builds,
             "shapes": self._try_shapes,
             "speed": self._measure,
         }
@@ -54,7 +57,10 @@ class Subject:
         from models.live_model import LiveModel
         from workers.gate import weights
 
-        weights.check(self._directory / artifact.WEIGHTS)
+        manifest = artifact.verify(self._directory)
+        for name in manifest.files:
+            if name.endswith(".keras"):
+                weights.check(self._directory / name)
         self.model = LiveModel.load(self._directory)
         self.digest = artifact.digest(self.model.manifest)
         return f"{self.model.weight_bytes} bytes of weights"
@@ -72,8 +78,21 @@ class Subject:
         if not self.model.manifest.samples:
             raise ArtifactError("the manifest has no samples: nothing says what it should answer")
         self.model.check_samples()
-        self.model = _as_served(self.model)
         return f"{len(self.model.manifest.samples)} answered as when it was made"
+
+    def _try_builds(self) -> str:
+        """Each build that a worker may choose is tried, as another one may choose otherwise."""
+        from models.compression import serving
+        from workers.gate.shapes import check
+
+        manifest, names = self.model.manifest, list(serving.allowed(self.model))
+        for name in names:
+            build = serving.served(self.model, name)
+            build.check_samples()
+            check(build, _questions(manifest), manifest.max_length, BUILD_S)
+        self.model = _as_served(self.model)
+        agree = ": samples and shapes agree" if names else ""
+        return f"{', '.join(names) or 'none'}{agree}; {self.model.build} is fastest here"
 
     def _try_shapes(self) -> str:
         from workers.gate.shapes import check

@@ -12,12 +12,12 @@ import msgspec
 from schemas.batch import Batch, BatchItem
 from schemas.tables import shadow_result
 from workers.ports import Answer
-from workers.sql.row import Output, order, row_of, storable
+from workers.sql.row import Output, build_of, order, row_of, storable
 from workers.sql.statement import statement
 
 _COLUMNS = (
     "topic_id, partition, record_offset, model_version_id, tenant, job_id, task, lang, label, "
-    "score, summary, output, batch_id, worker_id, latency_ms, compute_ms, created_at, error"
+    "score, summary, output, batch_id, worker_id, latency_ms, compute_ms, created_at, error, build"
 )
 INSERT_SHADOW = statement(
     f"""
@@ -45,6 +45,7 @@ def shadow_rows(
         "worker_id": batch.worker_id or None,
         "compute_ms": compute_s * 1000 / max(1, len(batch.items)),
         "created_at": now,
+        "build": build_of(answers),
     }
     rows = [_answered(answer, now) for answer in sorted(given, key=order)]
     known = {(answer.item.partition, answer.item.offset) for answer in given}
