@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, select, update
 
 from schemas.errors import UsageError
 from schemas.model_version import Language, Manifest
