@@ -122,6 +122,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics: dict[str, float] = {}
     """Scores, prefixed by the split: `dev_accuracy`, `test_macro_f1`; from 0 to 1, but for
     `dev_perplexity`, of a pre-trained encoder."""
+    expected: dict[Task, dict[str, dict[str, int]]] | UnsetType = UNSET
+    """How its answers to its development set were spread: by task, feature and bucket how many, for
+    the view `drift`; absent where nobody counted."""
     samples: tuple[Sample, ...] = ()
     warm_up: tuple[str, ...] = ()
     created_at: str = ""

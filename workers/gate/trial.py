@@ -19,6 +19,7 @@ from models import artifact
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
 from schemas.question import Question
+from workers.gate import alone
 from workers.gate.report import Check, Measured, Trial
 
 LONG: Final = 4000
@@ -35,8 +36,10 @@ _WORDS: Final = (
 class Subject:
     """A version that is tried, one step after the other; each gives what was seen."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, network: str = "in this process") -> None:
+        """`network`: what was done with it, for the report."""
         self._directory = directory
+        self._network = network
         self.model: Any = None
         self.digest = ""
         self.measured: Measured | None = None
@@ -63,7 +66,7 @@ class Subject:
                 weights.check(self._directory / name)
         self.model = LiveModel.load(self._directory)
         self.digest = artifact.digest(self.model.manifest)
-        return f"{self.model.weight_bytes} bytes of weights"
+        return f"{self.model.weight_bytes} bytes of weights, {self._network}"
 
     def _warm_up(self) -> str:
         from models.shapes import LENGTHS
@@ -166,12 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory-mib", type=int, required=True)
     parser.add_argument("--report", type=Path, required=True)
     given = parser.parse_args(arguments)
+    network = alone.cut_off()
     limit = given.memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from workers import model_loading  # noqa: F401  # TensorFlow, without its notes
 
-    given.report.write_bytes(msgspec.json.encode(tried(Subject(given.directory))))
+    given.report.write_bytes(msgspec.json.encode(tried(Subject(given.directory, network))))
 
 
 if __name__ == "__main__":
