@@ -43,9 +43,9 @@ def export(
     with Store(load()) as store:
         job = Export(store, _of_files(store.bulks.find(name)), flat=flat or kind is not Form.JSONL)
         with written(output, kind, job.columns(), over=overwrite) as write:
-            for rows in job.rows():
-                write(rows)
-                number += len(rows)
+            for block in job.blocks():
+                write(block)
+                number += len(block)
     typer.echo(f"{number} rows in {output}.")
 
 
@@ -62,6 +62,7 @@ def errors(
     Example: textmill bulk errors june --output june-errors.jsonl
     """
     from workers.assembly import Store
+    from workers.block import Listed
     from workers.bulks.errors import COLUMNS, errors_of
     from workers.output import Form, form_of, printed, written
 
@@ -69,10 +70,10 @@ def errors(
         rows = errors_of(store, store.bulks.find(name))
     if output is None:
         with printed(Form.JSONL, COLUMNS) as write:
-            write(rows)
+            write(Listed(rows))
         return
     with written(output, form_of(output, None), COLUMNS, over=overwrite) as write:
-        write(rows)
+        write(Listed(rows))
     typer.echo(f"{len(rows)} errors in {output}.")
 
 
