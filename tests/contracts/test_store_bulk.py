@@ -32,7 +32,7 @@ from workers.bulks.export import Export
 from workers.bulks.kept import forgotten
 from workers.bulks.status import Status, status_of
 from workers.output import Form, written
-from workers.ports import Order
+from workers.ports import Order, Profile
 from workers.sql.bulk_answers import Stretch, answers
 from workers.sql.maintenance import remove_old_rows
 
@@ -502,3 +502,18 @@ def test_a_piece_is_read_along_the_key(bench: Bench) -> None:
     assert [row[-1] for row in plan] == [
         "SEARCH result USING INDEX sqlite_autoindex_result_1 (job_id>? AND job_id<?)"
     ]
+
+
+def test_a_forecast_is_of_the_version_that_would_answer(bench: Bench) -> None:
+    version_id = bench.world.version.version_id
+    bench.store.profiles.keep([Profile(version_id, "cpu", (0.0, 1.0, 0.0), 9)])
+    bench.write(*lines(3))
+
+    def predicted(**fields: Any) -> float | None:
+        return desk.forecast(bench.settings, bench.request(**fields), lambda text: None).predicted_s
+
+    assert predicted(model="mood@1") == 6.0
+    assert predicted(model="mood@1", tasks=(Task.TAGGING,)) is None
+    assert predicted() is None
+    bench.world.registry.route(Task.SENTIMENT, "zh", bench.world.version)
+    assert (predicted(), predicted(lang="en")) == (6.0, None)
