@@ -517,3 +517,19 @@ def test_a_forecast_is_of_the_version_that_would_answer(bench: Bench) -> None:
     assert predicted() is None
     bench.world.registry.route(Task.SENTIMENT, "zh", bench.world.version)
     assert (predicted(), predicted(lang="en")) == (6.0, None)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_rows_in_the_order_in_which_they_were_done(bench: Bench, flat: bool) -> None:
+    bench.write(*lines(3), {"key": "again", "text": "text 2"}, {"key": "k4", "text": "text 4"})
+    bench.submit(tasks=(Task.SENTIMENT, Task.CLASSIFICATION))
+    first, second, third, _ = (one for one in bench.records()[::2])
+    bench.answer([first, second, third], task=Task.SENTIMENT)
+    for job in (third, first):
+        bench.answer([job], task=Task.CLASSIFICATION)
+
+    job = Export(bench.store, bench.store.bulks.find("june"), flat=flat)
+    rows = [row for block in job.blocks_as_done() for row in block.rows()]
+    assert [row["key"] for row in rows] == ["k2", "again", "k0", "k1", "k4"]
+    assert [row["state"] for row in rows] == ["done"] * 3 + ["queued"] * 2
+    assert sorted(map(str, rows)) == sorted(map(str, bench.export(flat=flat)))

@@ -18,6 +18,7 @@ from schemas.errors import DataError
 from schemas.task import Task
 from workers.assembly import Store
 from workers.block import Beside, Block
+from workers.bulks.as_done import as_done
 from workers.bulks.joining import (
     QUEUED,
     Missing,
@@ -35,7 +36,7 @@ from workers.sql.bulk_progress import failures
 from workers.sql.bulks import FoundBulk
 
 Answers = dict[Task, list[Sequence[Any]]]
-"""By task: job ids, then columns."""
+"""By task: job ids, when they were answered, then the columns that `asked_of` names."""
 
 
 class _Piece(NamedTuple):
@@ -78,11 +79,22 @@ class Export:
         return [Column(name, kind) for name, kind in self._job.columns.items()] + own
 
     def blocks(self) -> Iterator[Block]:
-        """The joined rows, in pieces.
+        """The joined rows, in pieces, in the order of the input.
 
         Raises:
             DataError: the input is not there any more, or has changed.
         """
+        return (Beside(found, self._own(piece, rows)) for found, piece, rows in self._found())
+
+    def blocks_as_done(self) -> Iterator[Block]:
+        """The same in the order in which their last answers came; see `as_done`."""
+        return as_done(
+            (Beside(found, self._own(piece, rows)), self._moments(piece, rows))
+            for found, piece, rows in self._found()
+        )
+
+    def _found(self) -> Iterator[tuple[Any, _Piece, Sequence[int]]]:
+        """The input's rows that are documents, the piece they are of, and their numbers."""
         source = Again(self._job.request, all_good=self._takes_all)
         for piece in self._pieces():
             found = source.take(piece.rows)
@@ -93,7 +105,7 @@ class Export:
                 kept = [self._is_in(*one) for one in zip(wanted, found, strict=True)]
                 wanted = list(itertools.compress(wanted, kept))
                 found = list(itertools.compress(found, kept))
-            yield Beside(found, self._own(piece, wanted))
+            yield found, piece, wanted
         for file in self._job.request.files:
             check_unchanged(file)  # the last one was not read to its end
 
@@ -107,20 +119,32 @@ class Export:
         own: dict[str, list[Any]] = {}
         whole = not piece.reused and len(rows) == piece.rows
         for task, name in self._names.of_task.items():
-            found, *answer = piece.answers[task]
+            found, _, *answer = piece.answers[task]
             parts = parts_of(task, answer, self._models, flat=self._flat)
             flat = {f"{name}_{part}": column for part, column in parts.items()}
             columns = flat if self._flat else {name: nested(parts)}
             if whole and len(found) == piece.rows:
                 own |= columns
                 continue
-            ids = [job_id_of(self._job.bulk_id, piece.reused.get(row, row)) for row in rows]
-            number = {job_id: place for place, job_id in enumerate(found)}
-            places = [number.get(job_id) for job_id in ids]
+            ids = self._ids(piece, rows)
+            places = _places(found, ids)
             own |= {each: placed(column, places) for each, column in columns.items()}
             self._note(missing, places, ids, task)
         state, error = states(missing)
         return {self._names.state: state, self._names.error: error, **own}
+
+    def _moments(self, piece: _Piece, rows: Sequence[int]) -> list[Any]:
+        """When the last answer to each of these rows came; None where one lacks."""
+        ids = self._ids(piece, rows)
+        each = [
+            placed(list(moments), _places(found, ids))
+            for found, moments, *_ in piece.answers.values()
+        ]
+        return [None if None in of_row else max(of_row) for of_row in zip(*each, strict=True)]
+
+    def _ids(self, piece: _Piece, rows: Sequence[int]) -> list[str]:
+        """The jobs whose answers these rows have."""
+        return [job_id_of(self._job.bulk_id, piece.reused.get(row, row)) for row in rows]
 
     def _note(
         self,
@@ -152,10 +176,15 @@ class Export:
             [job_id_of(bulk_id, row) for row in before],
         )
         found = {
-            task: answers(self._store.engine, task.value, wanted, asked_of(task, flat=self._flat))
+            task: answers(
+                self._store.engine,
+                task.value,
+                wanted,
+                ["created_at", *asked_of(task, flat=self._flat)],
+            )
             for task in self._names.of_task
         }
-        if any(not self._models.keys() >= set(columns[1]) for columns in found.values()):
+        if any(not self._models.keys() >= set(columns[2]) for columns in found.values()):
             self._models = self._registered()
         return _Piece(first, rows, reused, found)
 
@@ -163,3 +192,9 @@ class Export:
         """What each version is called."""
         versions = self._store.registry.versions()
         return {one.version_id: f"{one.name}@{one.version}" for one in versions}
+
+
+def _places(found: Sequence[str], ids: Sequence[str]) -> list[int | None]:
+    """Where each of these jobs stands among those that were found; None: nowhere."""
+    numbers = {job_id: place for place, job_id in enumerate(found)}
+    return [numbers.get(job_id) for job_id in ids]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine, TextClause, bindparam, text
+from sqlalchemy import BindParameter, Engine, TextClause, bindparam, text
 
 from schemas.columns import UtcDateTime
 from workers.sql.transaction import reading
@@ -49,7 +49,7 @@ def answers(
     given = {"bulk_id": wanted.bulk_id, "task": task}
     stretch = {**given, "first": wanted.first, "last": wanted.last}
     with reading(engine) as connection:
-        found = connection.execute(_stretch(asked), stretch).cursor.fetchall()
+        found: list[Any] = [*connection.execute(_stretch(asked), stretch).cursor.fetchall()]
         if wanted.others:
             singly = {**given, "ids": list(wanted.others)}
             found += connection.execute(_singly(asked), singly).cursor.fetchall()
@@ -77,7 +77,7 @@ def _stretch(columns: Sequence[str]) -> TextClause:
 
 
 def _singly(columns: Sequence[str]) -> TextClause:
-    ids = bindparam("ids", expanding=True)
+    ids: BindParameter[Any] = bindparam("ids", expanding=True)
     return text(_asked(columns, "job_id IN :ids")).bindparams(ids)
 
 
