@@ -491,7 +491,7 @@ def test_rows_of_a_program_may_lack_columns(bench: Bench) -> None:
 def test_a_piece_is_read_along_the_key(bench: Bench) -> None:
     """The index of bulk jobs would lead to the whole job for each piece."""
     if bench.store.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL plans by what is in a table: see test_store_plans")
+        pytest.skip("PostgreSQL plans by what is in a table, and here is nothing")
     asked: list[tuple[str, Any]] = []
     event.listen(bench.store.engine, "before_cursor_execute", lambda *g: asked.append(g[2:4]))
     answers(bench.store.engine, "sentiment", Stretch("b", "b-1", "b-2", []), ["label"])

@@ -10,7 +10,6 @@ from sqlalchemy import Engine, event, inspect, text
 from deploy.services import PostgresService
 from schemas.task import Task
 from tests.contracts.store_world import TAGS, World
-from workers.sql.bulk_answers import Stretch, answers
 from workers.sql.engine import open_engine
 from workers.sql.lookup import Wanted, find_job, list_answers
 from workers.sql.upgrade import upgrade
@@ -108,11 +107,3 @@ def test_texts_with_a_name_that_many_have(full: Engine) -> None:
     plan = plans(full, lambda: list_answers(full, Wanted(task=Task.TAGGING, entity="all"), 50))
 
     assert "ix_result_task_created_at" in plan, plan
-
-
-def test_a_piece_of_a_bulk_job(full: Engine) -> None:
-    wanted = Stretch("b", "made-7770", "made-7779", [])
-
-    plan = plans(full, lambda: answers(full, Task.SENTIMENT, wanted, ["label", "score"]))
-
-    assert "pk_result" in plan, plan
