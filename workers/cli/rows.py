@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.task import Task
+from workers.block import Listed
 from workers.output import Column, Form, Write, plain, printed
 from workers.sql.lookup import FoundAnswer, FoundEnding
 
@@ -76,7 +77,7 @@ def write_rows(answers: Iterable[FoundAnswer], write: Write) -> int:
     """Write answers to a file; returns how many."""
     rest, number = iter(answers), 0
     while rows := [answer_row(answer) for answer in itertools.islice(rest, WRITTEN_AT_ONCE)]:
-        write(rows)
+        write(Listed(rows))
         number += len(rows)
     return number
 
