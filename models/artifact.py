@@ -5,6 +5,7 @@
     model.keras       the weights
     MODEL_CARD.md     for people
     lexicon.gz        words that the features look up; few versions have it
+    NAME.tflite …     builds: other forms of the network, smaller or faster (`BUILDS`)
 
 `digest` is sha256 of the manifest, which holds the sha256 of every other file, so equal digests
 mean equal bytes.
@@ -36,8 +37,16 @@ WEIGHTS = "model.keras"
 CARD = "MODEL_CARD.md"
 MEMBERS = frozenset({TOKENIZER, WEIGHTS, CARD})
 """The files a version has beside its manifest."""
-OPTIONAL = frozenset({lexicon.MEMBER})
-"""Those it may have; no others."""
+BUILDS: Final = {
+    "litert-int8": "litert-int8.tflite",
+    "litert-int8-full": "litert-int8-full.tflite",
+    "litert-float16": "litert-float16.tflite",
+    "litert-folded-int8": "litert-folded-int8.tflite",
+    "keras-int8": "keras-int8.keras",
+}
+"""The builds that a version may have, by name, and the file of each."""
+OPTIONAL = frozenset({lexicon.MEMBER, *BUILDS.values()})
+"""Files it may have; no others."""
 
 _MIB: Final = 2**20
 _MOST: Final = {
@@ -46,6 +55,7 @@ _MOST: Final = {
     WEIGHTS: 4096 * _MIB,
     CARD: _MIB,
     lexicon.MEMBER: 64 * _MIB,
+    **dict.fromkeys(BUILDS.values(), 1024 * _MIB),
 }
 """Bytes of each file at most: what is larger is not even read."""
 
@@ -76,7 +86,9 @@ def verify(directory: Path) -> Manifest:
         _check_size(directory / name)
         if _sha256(directory / name) != expected:
             raise ArtifactError(f"{directory / name} is damaged: its sha256 is not the manifest's")
-    container.check(directory / WEIGHTS)
+    for name in manifest.files:
+        if name.endswith(".keras"):
+            container.check(directory / name)
     return manifest
 
 
@@ -107,6 +119,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Mani
 
 def _check_names(directory: Path, manifest: Manifest) -> None:
     listed = set(manifest.files)
+    _check_builds(directory, manifest)
     if listed - OPTIONAL != MEMBERS:
         wrong = sorted((listed - OPTIONAL) ^ MEMBERS)
         raise ArtifactError(f"{directory}: the manifest's list of files is wrong about {wrong}")
@@ -117,6 +130,15 @@ def _check_names(directory: Path, manifest: Manifest) -> None:
         path = directory / name
         if path.is_symlink() or not path.is_file():
             raise ArtifactError(f"{path} is missing or not a plain file")
+
+
+def _check_builds(directory: Path, manifest: Manifest) -> None:
+    """Refuse a manifest whose builds are not those whose files it lists."""
+    builds = {name: build.file for name, build in (manifest.builds or {}).items()}
+    known = {name: file for name, file in BUILDS.items() if file in manifest.files}
+    if builds != known:
+        wrong = sorted({*builds} ^ {*known}) or sorted(builds)
+        raise ArtifactError(f"{directory}: the manifest's list of builds is wrong about {wrong}")
 
 
 def _check_size(path: Path) -> None:

@@ -220,13 +220,14 @@ class LiveModel:
     def warm_up(self, shapes: Iterable[tuple[int, int]]) -> None:
         """Run every (length, rows) once on the manifest's warm-up texts, so that none is slow."""
         for length, rows in shapes:
-            self.predict(self._warm(length, rows))
+            self.predict(self.warm_features(length, rows))
 
     def warm_array(self, length: int, rows: int) -> Ids:
         """Return the padded array of such a shape that `warm_up` runs."""
-        return self._warm(length, rows).ids
+        return self.warm_features(length, rows).ids
 
-    def _warm(self, length: int, rows: int) -> Features:
+    def warm_features(self, length: int, rows: int) -> Features:
+        """Return what `warm_up` predicts of such a shape."""
         texts = self.manifest.warm_up or ("textmill",)
         parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
         return self.features([cut(one, length) for one in parsed], length, rows)

@@ -56,6 +56,50 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 AS_USUAL = RunConfig()
 
 
+Method = Literal["quantised", "distilled", "pruned", "cascade", "early-exit"]
+"""How a version was made smaller or faster than its parent."""
+Points = Annotated[float, Meta(ge=0, le=100)]
+"""Hundredths of a score: what falls from 0.915 to 0.910 has lost 0.5 points."""
+
+
+class Deltas(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a version or a build is against the one it was made from, measured in one run."""
+
+    agreement: Annotated[float, Meta(ge=0, le=1)]
+    """Share of the dev texts that both give the same label, tags or summary."""
+    loss: float
+    """Points of the score that it lost; below 0 where it won some."""
+    texts_per_s: float
+    """Times as many texts a second, over the grid of shapes, on the machine that made it."""
+    size: float
+    """Times as many bytes of weights on the disk."""
+
+
+class Compression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a version came from its parent, and what that cost."""
+
+    method: Method
+    deltas: Deltas
+    """Against the parent; of a quantised version those of its fastest build."""
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more form of a version's network, in a file of its own, that a worker may serve."""
+
+    file: str
+    """Its file in the version's directory."""
+    bytes: int
+    """Its length."""
+    score: float
+    """On the dev texts, 0 to 1: accuracy, the scheme's F1 or ROUGE-L."""
+    deltas: Deltas
+    """Against the float32 network of the same version."""
+    tolerance: Annotated[float, Meta(ge=0, le=0.5)] = 1e-4
+    """How far two scores of one text may lie apart, alone and in any shape of an array."""
+    samples: tuple[Prediction, ...] = ()
+    """What it answered to the version's samples when it was made."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`manifest.json` of a version directory."""
 
@@ -84,6 +128,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """RFC 3339, UTC."""
     run: RunConfig | UnsetType = UNSET
     """How it is run where that is faster; absent: as usual."""
+    compression: Compression | UnsetType = UNSET
+    """How it was made from its parent; absent where it was trained."""
+    builds: dict[str, Build] | UnsetType = UNSET
+    """Other forms of the network by name, such as `litert-int8`; absent where there is none."""
+    allowed_loss: Points | UnsetType = UNSET
+    """Points that a build may lose for a worker to serve it; absent: none may be served."""
     files: dict[str, str]
     """File name to sha256, hexadecimal, for every file but the manifest."""
 

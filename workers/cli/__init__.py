@@ -12,6 +12,7 @@ import traceback
 import typer
 
 import models.cli
+import models.compression.cli
 import producers.cli
 from schemas.errors import TextmillError, UsageError
 from workers.cli import (
@@ -58,6 +59,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(database.erasing)
 app.add_typer(models.cli.app)
 app.add_typer(evaluate.app)
+app.add_typer(models.compression.cli.app, name="compress")
 versions.app.add_typer(profile.app)
 versions.app.add_typer(rollouts.app)
 versions.app.add_typer(upkeep.app)

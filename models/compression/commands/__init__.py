@@ -1,0 +1,1 @@
+"""The commands of `textmill compress`, one a file."""
