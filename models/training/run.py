@@ -5,6 +5,7 @@ read -> labels -> tokenizer -> network -> fit -> round to the stored precision -
 lies in `<out>.training` (`models.training.workspace`), from which `resume` goes on.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from models.training import (
     workspace,
 )
 from models.training.checkpoint import Progress
+from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.courses.joint import JointCourse, answering
 from models.training.exchange import Exchange
@@ -41,7 +43,7 @@ from models.training.pace import pace_of
 from models.training.request import Request
 from schemas.model_version import AS_USUAL, Manifest, Sample
 
-__all__ = ["Learnt", "Request", "learn", "learn_course", "sources", "train"]
+__all__ = ["Learnt", "Request", "finished", "learn", "learn_course", "sources", "train"]
 
 SAMPLES = 8
 
@@ -107,7 +109,7 @@ def _conclude(request: Request, learnt: Learnt, folder: Path) -> Manifest:
     network, architecture = answering(learnt.network, learnt.architecture)
     manifest = _manifest(request, architecture, learnt.course)
     manifest = msgspec.structs.replace(manifest, parent=learnt.parent)
-    manifest = _finish(request, manifest, learnt.course, network)
+    manifest = finished(manifest, learnt.course, network, request.config, request.test)
     tokenizer = learnt.course.tokenizer
     return saving.save(request.out, manifest, request.config, tokenizer, network, folder)
 
@@ -183,13 +185,19 @@ def _manifest(request: Request, architecture: catalog.Architecture, course: Cour
     )
 
 
-def _finish(request: Request, manifest: Manifest, course: Course, network: Any) -> Manifest:
+def finished(
+    manifest: Manifest,
+    course: Course,
+    network: Any,
+    config: Config,
+    test: Sequence[Path] = (),
+) -> Manifest:
     """Round the weights to what is stored, then add scores, samples and warm-up texts."""
-    saving.rounded(network, request.config)
+    saving.rounded(network, config)
     model = LiveModel(manifest, course.tokenizer, network)
     metrics = _prefixed("dev", course.dev_scores(model))
-    if request.test:
-        metrics |= _prefixed("test", course.test_scores(model, request.test))
+    if test:
+        metrics |= _prefixed("test", course.test_scores(model, test))
     dev = course.questions()
     questions = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
     pairs = zip(questions, model.ask(questions), strict=True)
