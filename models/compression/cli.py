@@ -2,8 +2,10 @@
 
 import typer
 
-from models.compression.commands import distil, quantise
+from models.compression.commands import distil, prune, quantise, search
 
 app = typer.Typer(no_args_is_help=True, help="Make smaller and faster versions of a version.")
 app.add_typer(quantise.app)
 app.add_typer(distil.app)
+app.add_typer(prune.app)
+app.add_typer(search.app)

@@ -8,6 +8,7 @@ learn the summaries that the teacher writes (sequence-level distillation; Kim & 
 text comes with its own summary and again with the teacher's, a raw one with the teacher's alone.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,10 @@ import keras
 import msgspec
 
 from models import artifact, catalog
-from models.compression import against, child, examples, lessons, soft, written
+from models.compression import against, child, examples, lessons, soft, sparsity, written
 from models.compression.order import Order
 from models.compression.teachers import Teacher
+from models.compression.variants import Variants
 from models.live_model import LiveModel
 from models.training import batches, card, config, courses, run, saving, unlabelled, workspace
 from models.training.batches import Encoded
@@ -30,6 +32,9 @@ from models.training.reading.corpus import Reading
 from schemas.errors import SettingsError
 from schemas.model_version import Compression, Manifest, Method
 from schemas.task import Task
+
+SPARSITY = "sparsity"
+"""Among the scores of a version whose small weights are 0: their share."""
 
 
 class Student(NamedTuple):
@@ -90,11 +95,24 @@ def learn(
 
 
 def conclude(
-    made: Student, order: Order, given: examples.Split, method: Method, folder: Path
+    made: Student,
+    order: Order,
+    given: examples.Split,
+    method: Method,
+    folder: Path,
+    *,
+    packed: bool = False,
 ) -> Manifest:
-    """Score what was learnt, measure it against the parent, and write the version."""
+    """Score what was learnt, measure it against the parent, and write the version.
+
+    `packed`: its weights are packed on the disk, and how many of them are 0 is among its scores.
+    """
     manifest = run.finished(made.manifest, made.course, made.network, made.config)
     saving.write_network(folder, manifest, made.config, made.course.tokenizer, made.network)
+    if packed:
+        sparsity.pack(folder / artifact.WEIGHTS)
+        share = round(sparsity.sparsity(made.network.get_weights()), 4)
+        manifest = msgspec.structs.replace(manifest, metrics=manifest.metrics | {SPARSITY: share})
     parent = LiveModel.load(order.parent)
     own = LiveModel(manifest, made.course.tokenizer, made.network)
     sizes = against.weights(order.parent), against.weights(folder)
@@ -159,8 +177,22 @@ def _lesson(
         return course.train, course.objective, 0
     teachers = [Teacher(one, course.labels) for one in order.teachers]
     labelled = examples.corpus(made.manifest, [given.train], Reading())
-    lang = made.manifest.languages[0]
-    raw = unlabelled.read(order.raw, lang, order.reading) if order.raw else ()
+    raw = _Raw(order, given, made)
     train = lessons.lesson(course, made.config, teachers, labelled, raw, folder)
     width = sum(one.width for one in teachers) if wanted.hidden else 0
     return train, soft.Soft(course.objective, bare, wanted), width
+
+
+class _Raw:
+    """What has no label: raw texts, then changed copies of labelled ones; anew each time."""
+
+    def __init__(self, order: Order, given: examples.Split, made: Student) -> None:
+        self._order, self._lang = order, made.manifest.languages[0]
+        labelled = examples.corpus(made.manifest, [given.train], Reading())
+        texts = (one.text for one in labelled) if order.variants else ()
+        self._copies = Variants(texts, order.variants, self._lang, made.config.fit.seed)
+
+    def __iter__(self) -> Iterator[str]:
+        if self._order.raw:
+            yield from unlabelled.read(self._order.raw, self._lang, self._order.reading)
+        yield from self._copies

@@ -4,7 +4,7 @@ They are read from files of every format and written as JSON lines under the nam
 looks for, so that whoever counts texts later, teachers beside their student, counts the same ones.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,8 +65,9 @@ def corpus(manifest: Manifest, paths: Sequence[Path], reading: Reading) -> Corpu
     """Return the examples of some files as the version's task has them."""
     if manifest.task is Task.TAGGING:
         return tagged.corpus(paths, synonyms_for(manifest.labels), reading)
-    read: Mapping[Task, Any] = {Task.SUMMARIZATION: summarised.corpus}
-    return read.get(manifest.task or Task.CLASSIFICATION, data.corpus)(paths, reading)
+    if manifest.task is Task.SUMMARIZATION:
+        return summarised.corpus(paths, reading)
+    return data.corpus(paths, reading)
 
 
 def _known(manifest: Manifest, paths: Sequence[Path], reading: Reading) -> Iterable[Any]:

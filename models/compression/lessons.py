@@ -74,7 +74,8 @@ def _mean(beliefs: Sequence[Belief]) -> NDArray[np.float32]:
     """Return the mean belief of all teachers; nothing where they cut a text differently."""
     if len({len(one.labels) for one in beliefs}) > 1:
         return np.zeros((0, beliefs[0].labels.shape[-1]), np.float32)
-    return np.mean([one.labels for one in beliefs], axis=0, dtype=np.float32)
+    mean: NDArray[np.float32] = np.mean([one.labels for one in beliefs], axis=0, dtype=np.float32)
+    return mean
 
 
 def _beside(beliefs: Sequence[Belief]) -> NDArray[np.float32]:

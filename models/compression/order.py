@@ -21,6 +21,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Labelled texts to score; none: a tenth of `train`."""
     raw: tuple[Path, ...] = ()
     """Unlabelled texts that the teachers answer."""
+    variants: int = 0
+    """Changed copies of each labelled text that the teachers answer too."""
     lexicon: Path | None = None
     """Dictionary for a student's features; None for none."""
     out: Path
@@ -42,7 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         Raises DataError where `out` exists, a file cannot be read or something else was begun.
         """
         columns = self.reading.text_column, self.reading.label_column
-        facts = msgspec.json.encode([self.name, config, columns, *further])
+        facts = msgspec.json.encode([self.name, config, columns, self.variants, *further])
         return workspace.enter(self.out, facts, self._files, self.resume)
 
     @property

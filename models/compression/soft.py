@@ -80,7 +80,8 @@ class Soft:
         """Return the scores over the batches that have labels; nothing where none has."""
         known = []
         for batch, said in decided:
-            labels = batch.labels[0] if isinstance(batch.labels, tuple) else batch.labels
+            given: Any = batch.labels
+            labels = given[0] if isinstance(given, tuple) else given
             if labels.flat[0] != NO_LABEL:
                 known.append((batch._replace(labels=labels), said))
         return self._objective.scores(known) if known else {}

@@ -59,7 +59,9 @@ def _distil(folder: Path, out: str, data: str, *more: object, recipe: str) -> di
 def test_a_student_learns_of_raw_texts_what_no_label_told(folder: Path) -> None:
     lines = (folder / "train.jsonl").read_text().splitlines(keepends=True)
     (folder / "few.jsonl").write_text("".join(lines[:10]))
-    recipe = STUDENT.format(epochs=20, more="[distil]\nweight = 0.7\ntemperature = 2.0\nhidden = 0.5")
+    recipe = STUDENT.format(
+        epochs=20, more="[distil]\nweight = 0.7\ntemperature = 2.0\nhidden = 0.5"
+    )
     teachers = f"{folder / 'teacher'},{folder / 'teacher'}"
     more = ("--teacher", teachers, "--dev", folder / "dev.jsonl", "--raw", folder / "raw.jsonl")
     found = _distil(folder, "student", "few.jsonl", *more, recipe=recipe)

@@ -59,7 +59,10 @@ def _tagger(seed: int) -> Any:
 
 
 def _fitted(folder: Path, labels: Any, dev: Any, teachers: list[Any], weight: float) -> Any:
-    network, objective = _classifier(1), Taught(Labels(2, 0.0), teachers, DistilConfig(weight=weight))
+    network, objective = (
+        _classifier(1),
+        Taught(Labels(2, 0.0), teachers, DistilConfig(weight=weight)),
+    )
     trainer = Trainer(network, objective, FIT, len(IDS))
     trainer.run(Encoded(IDS, labels), Encoded(IDS, dev), folder, Counting())
     return network

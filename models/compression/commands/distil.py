@@ -29,6 +29,10 @@ def distil(
         list[Path] | None,
         typer.Option(help="Unlabelled texts that the teachers answer; repeatable."),
     ] = None,
+    variants: Annotated[
+        int,
+        typer.Option(min=0, help="Changed copies of each labelled text that they answer too."),
+    ] = 0,
     lexicon: options.Lexicon = None,
     name: shared.Name = "",
     seed: shared.Seed = None,
@@ -60,6 +64,7 @@ def distil(
             train=tuple(data),
             dev=tuple(dev or ()),
             raw=tuple(raw or ()),
+            variants=variants,
             lexicon=lexicon,
             out=out,
             name=name,

@@ -36,7 +36,12 @@ def tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> Tok
         unit = "chinese word"
     lexicon = _lexicon(sources, config)
     return Tokenizer.fit(
-        _WithRaw(texts, sources), wanted.vocabulary, wanted.min_frequency, unit, config.parsing, lexicon
+        _WithRaw(texts, sources),
+        wanted.vocabulary,
+        wanted.min_frequency,
+        unit,
+        config.parsing,
+        lexicon,
     )
 
 
@@ -86,9 +91,7 @@ class _WithRaw:
     def __iter__(self) -> Iterator[str]:
         yield from self._texts
         if self._sources.raw:
-            yield from unlabelled.read(
-                self._sources.raw, self._sources.lang, self._sources.reading
-            )
+            yield from unlabelled.read(self._sources.raw, self._sources.lang, self._sources.reading)
 
 
 def _lexicon(sources: Sources, config: Config) -> Lexicon:
