@@ -35,8 +35,8 @@ class Variants:
     def _changed(self, text: Sequence[str], random: np.random.Generator) -> list[str]:
         kind = random.random()
         if kind < STRETCH:
-            start, end = sorted(random.integers(0, len(text) + 1, 2).tolist())
-            text = text[start : max(end, start + 1)]
+            start = _drawn(len(text), random)
+            text = text[start : start + 1 + _drawn(len(text) - start, random)]
         elif kind < STRETCH + JOINED:
             other = self._any(random)
             begun, goes_on = _drawn(len(text) + 1, random), _drawn(len(other), random)
