@@ -122,8 +122,11 @@ def conclude(
         parent=artifact.digest(parent.manifest),
         compression=Compression(method=method, deltas=found),
     )
-    told = child.carded(card.render(manifest, made.config), manifest)
-    return saving.save_written(order.out, manifest, told, folder)
+    if method == "distilled":
+        told = card.render(manifest, made.config)
+    else:
+        told = card.rescored((order.parent / artifact.CARD).read_text("utf-8"), manifest.metrics)
+    return saving.save_written(order.out, manifest, child.carded(told, manifest), folder)
 
 
 def course_of(
@@ -139,7 +142,8 @@ def course_of(
         folder=folder,
         **more,
     )
-    return courses.prepare(sources, student)
+    as_given = msgspec.structs.replace(student.data, drop_labels=(), rename_labels={})
+    return courses.prepare(sources, msgspec.structs.replace(student, data=as_given))
 
 
 def _student(

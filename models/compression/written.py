@@ -26,7 +26,9 @@ def with_summaries(order: Order, given: Split, folder: Path) -> Split:
         raise SettingsError("summaries of several teachers have no mean: give one --teacher")
     path = folder / "taught.jsonl"
     if not path.exists():
-        examples.write(path, _lines(order, given))
+        staging = path.with_suffix(".part")
+        examples.write(staging, _lines(order, given))
+        staging.replace(path)
     return given._replace(train=path)
 
 

@@ -20,7 +20,7 @@ from models.training.objectives import Labels
 from schemas.errors import SettingsError
 
 LABEL, TAG = ClassificationConfig(), TaggingConfig()
-NETWORKS: dict[str, tuple[str, Any, Any]] = {
+NETWORKS: dict[str, tuple[groups.Units, Any, Any]] = {
     "textcnn": (
         "filters",
         TextCNNConfig(embedding=6, filters=4, widths=(1, 3), ngrams=(2,)),

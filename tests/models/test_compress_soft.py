@@ -9,20 +9,27 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from msgspec.structs import replace
 
 from models import catalog
+from models.compression import examples, written
 from models.compression.lessons import lesson
+from models.compression.order import Order
 from models.compression.soft import Soft, matched
 from models.compression.teachers import Asked, Belief, Teacher
 from models.encoders.recurrent import RecurrentConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
+from models.live_model import LiveModel
 from models.text.words import WordTokenizer
-from models.training import batches
+from models.training import batches, summarised
 from models.training.batches import Encoded
 from models.training.config import Config, DistilConfig, FitConfig
 from models.training.objectives import Labels, softened
+from models.training.summarised import Summarised
+from schemas.errors import SettingsError
+from tests.models import summarizer, tagger
 
 IDS = np.array([[2, 3, 0], [4, 5, 6]], np.int32)
 
@@ -104,3 +111,38 @@ def test_a_tagger_learns_of_raw_texts_that_are_cut_alike(tmp_path: Path) -> None
     labels, beliefs, _ = cast(Any, seen[2].labels)
     assert labels[:, 0].tolist() == [-1, -1]
     assert not beliefs[:, 3:].any()
+
+
+def test_a_tagging_teacher_believes_its_marginals_of_every_unit(tmp_path: Path) -> None:
+    order = tuple(reversed(tagger.LABELS))
+    teacher = Teacher(tagger.write(tmp_path, "en"), order)
+    texts = list(tagger.TEXTS["en"])  # the last one is longer than the longest input
+    found = list(teacher.believe(iter(texts)))
+    parsed = teacher.model.parse_texts(texts)
+    assert parsed[-1].windows
+    for belief, one, answer in zip(found, parsed, teacher.model.predict_texts(texts), strict=True):
+        assert belief.labels.shape == (len(one.ids), len(order))
+        assert belief.features.shape == (len(one.ids), teacher.width)
+        np.testing.assert_allclose(belief.labels.sum(axis=-1), 1, atol=1e-4)
+        for span in answer.spans or () if not one.windows else ():
+            first = next(at for at, word in enumerate(one.words) if word.start == span.start)
+            assert belief.labels[first, order.index(f"B-{span.label}")] >= (span.score or 0) - 1e-4
+
+
+def test_a_summarisers_student_learns_what_the_teacher_writes(tmp_path: Path) -> None:
+    teacher, given = summarizer.write(tmp_path), tmp_path / "train.jsonl"
+    lines = [Summarised(text, "a summary") for text in summarizer.TEXTS[:2]]
+    examples.write(given, lines)
+    examples.write(tmp_path / "raw.jsonl", [{"text": "The new mat under the old cat."}])
+    order = Order(
+        teachers=(teacher,), train=(given,), raw=(tmp_path / "raw.jsonl",), out=tmp_path, now=""
+    )
+    split = written.with_summaries(order, examples.Split(given, given), tmp_path)
+    found = summarised.read([split.train])
+    texts = [one.text for one in found]
+    assert texts == [*summarizer.TEXTS[:2], *summarizer.TEXTS[:2], "The new mat under the old cat."]
+    said = [one.summary for one in LiveModel.load(teacher).predict_texts(texts[2:])]
+    assert [one.summary for one in found] == ["a summary", "a summary", *said]
+    several = replace(order, teachers=(teacher, teacher))
+    with pytest.raises(SettingsError, match="no mean"):
+        written.with_summaries(several, split, tmp_path)
