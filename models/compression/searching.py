@@ -80,8 +80,8 @@ def tries(order: Order, wanted: Wanted, observer: Observer) -> Iterator[Try]:
 
 def measured(made: Sequence[tuple[str, Path]], order: Order) -> Iterator[Point]:
     """Yield a point for each version, the first of which the others are compared with."""
-    loaded = [LiveModel.load(directory) for _, directory in made]
-    speeds = measure.texts_per_s([against.served_of(one) for one in loaded])
+    loaded = [against.served_of(LiveModel.load(directory)) for _, directory in made]
+    speeds = measure.texts_per_s(loaded)
     with tempfile.TemporaryDirectory(prefix="textmill-search-") as folder:
         given = examples.split(
             loaded[0].manifest, order.train, order.dev, order.reading, Path(folder)
