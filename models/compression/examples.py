@@ -43,14 +43,15 @@ def split(
     left to learn from or to score.
     """
     given = Split(folder / "train.jsonl", folder / "dev.jsonl")
-    learnt = list(_known(manifest, train, reading))
-    held = list(_known(manifest, dev, reading)) if dev else learnt[HELD_OUT - 1 :: HELD_OUT]
-    if not dev:
-        del learnt[HELD_OUT - 1 :: HELD_OUT]
-    for path, lines in zip(given, (learnt, held), strict=True):
-        if not lines:
-            raise DataError(f"{train[0]}: too few texts to learn from and to score: give --dev too")
-        write(path, lines)
+    learnt = enumerate(_known(manifest, train, reading), start=1)
+    step = 0 if dev else HELD_OUT
+    with given.train.open("wb") as ours, given.dev.open("wb") as held:
+        for number, one in learnt:
+            (held if step and number % step == 0 else ours).write(_line(one))
+        for one in _known(manifest, dev, reading) if dev else ():
+            held.write(_line(one))
+    if not all(path.stat().st_size for path in given):
+        raise DataError(f"{train[0]}: too few texts to learn from and to score: give --dev too")
     return given
 
 
@@ -58,7 +59,7 @@ def write(path: Path, lines: Iterable[Any]) -> None:
     """Write examples as JSON lines."""
     with path.open("wb") as file:
         for line in lines:
-            file.write(msgspec.json.encode(line) + b"\n")
+            file.write(_line(line))
 
 
 def corpus(manifest: Manifest, paths: Sequence[Path], reading: Reading) -> Corpus[Any]:
@@ -81,6 +82,10 @@ def _known(manifest: Manifest, paths: Sequence[Path], reading: Reading) -> Itera
             left_out += 1
     if left_out:
         reading.warn(f"{paths[0]}: {left_out} texts are left out whose labels the model lacks")
+
+
+def _line(one: Any) -> bytes:
+    return msgspec.json.encode(one) + b"\n"
 
 
 def _labels(one: Any) -> Iterable[str]:

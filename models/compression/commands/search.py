@@ -23,7 +23,10 @@ PICTURE = "pareto.png"
 def search(
     directory: shared.Directory,
     data: shared.Data,
-    out: Annotated[Path, typer.Option(help="Folder for the versions that are made.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the versions that are made; by default NAME.search, here."),
+    ] = None,
     dev: shared.Dev = None,
     raw: Annotated[
         list[Path] | None, typer.Option(help="Unlabelled texts for students; repeatable.")
@@ -59,6 +62,7 @@ def search(
     from models.training import config as recipes
     from models.training.reading.bad_lines import BadLines
 
+    folder = out or Path(f"{directory.resolve().name}.search")
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # it warns of many networks in one process
     wanted = searching.Wanted(
@@ -73,16 +77,16 @@ def search(
             dev=tuple(dev or ()),
             raw=tuple(raw or ()),
             variants=variants,
-            out=out,
+            out=folder,
             now=shared.now(),
             reading=bad.reading(
                 text_column=text_column, label_column=label_column, any_language=True
             ),
         )
         points = searching.search(order, wanted, screen)
-    search_picture.draw(points, out / PICTURE)
+    search_picture.draw(points, folder / PICTURE)
     chosen = None if max_loss is None else pareto.chosen(points, max_loss)
-    typer.echo(_json(points, chosen, out) if json else _table(points, chosen))
+    typer.echo(_json(points, chosen, folder) if json else _table(points, chosen))
 
 
 def _shares(given: str) -> tuple[float, ...]:
