@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import keras
+import numpy as np
 from msgspec import UNSET
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from models import artifact, catalog
 from models.catalog import Architecture
@@ -91,9 +93,10 @@ def _pruned(order: Order, cut: Cut, config: Config, given: examples.Split, folde
     at = partial(distilling.course_of, model.manifest, config, given, folder)
     course = at(tokenizer=order.parent / artifact.TOKENIZER)
     if cut.what == "vocabulary":
-        tokenizer, network, architecture = _fewer_tokens(model, course, cut.keep)
+        tokenizer, kept = _limited(model, course, cut.keep)
         tokenizer.save(folder / artifact.TOKENIZER)
         course = at(tokenizer=folder / artifact.TOKENIZER)
+        network, architecture = _fewer_rows(model, course, kept)
     elif cut.what == "weights":
         network, architecture = model.network, catalog.read(model.manifest.architecture)
         sparsity.thin(network, cut.keep)
@@ -125,18 +128,26 @@ def _fewer_units(
     return network, architecture
 
 
-def _fewer_tokens(model: LiveModel, course: Course, keep: float) -> tuple[Any, Any, Architecture]:
+def _limited(model: LiveModel, course: Course, keep: float) -> tuple[Any, NDArray[np.int64]]:
+    """Return a tokenizer of that share of the tokens, and their old numbers."""
+    size = catalog.read(model.manifest.architecture).vocabulary
+    counts = vocabulary.counted(course.train.ids, size)
+    limited: tuple[Any, NDArray[np.int64]] = course.tokenizer.limited(counts, round(keep * size))
+    return limited
+
+
+def _fewer_rows(
+    model: LiveModel, course: Course, kept: NDArray[np.int64]
+) -> tuple[Any, Architecture]:
+    """Return a network for the tokenizer of `course`, whose tokens had the numbers `kept`."""
     architecture = catalog.read(model.manifest.architecture)
-    if getattr(architecture.encoder, "ngrams", ()):
-        raise SettingsError(
-            "the vocabulary cannot be cut: n-grams are hashed from the numbers of tokens, and "
-            "numbers change; choose another --of"
-        )
-    counts = vocabulary.counted(course.train.ids, architecture.vocabulary)
-    tokenizer, kept = course.tokenizer.limited(counts, round(keep * architecture.vocabulary))
-    architecture = replace(architecture, vocabulary=tokenizer.size)
+    architecture = replace(architecture, vocabulary=len(kept))
     network = catalog.build(architecture)
     for name, weights in importance.weights_of(model.network).items():
         layer = network.get_layer(name)
         layer.set_weights(vocabulary.rows(weights, layer.get_weights(), kept))
-    return tokenizer, network, architecture
+    for n in getattr(architecture.encoder, "ngrams", ()):
+        layer = network.get_layer(f"ngram_{n}")
+        (table,) = layer.get_weights()
+        layer.set_weights([vocabulary.moved(table, n, course.train, kept)])
+    return network, architecture

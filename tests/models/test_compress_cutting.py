@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models import catalog
-from models.compression import cutting, groups, importance
+from models.compression import cutting, groups, importance, vocabulary
 from models.encoders.bag import BagConfig
 from models.encoders.dialogue import DialogueConfig
 from models.encoders.recurrent import RecurrentConfig
@@ -15,6 +15,7 @@ from models.encoders.textcnn import TextCNNConfig
 from models.encoders.transformer import TransformerConfig
 from models.heads.classification import ClassificationConfig
 from models.heads.tagging import TaggingConfig
+from models.layers.ngrams import buckets_of
 from models.training.batches import Encoded
 from models.training.objectives import Labels
 from schemas.errors import SettingsError
@@ -105,3 +106,15 @@ def test_an_encoder_says_what_can_be_cut_of_it() -> None:
     bag = catalog.Architecture(vocabulary=20, classes=3, encoder=BagConfig(), head=LABEL)
     with pytest.raises(SettingsError, match=r"has no heads.*vocabulary"):
         groups.plan("heads", bag)
+
+
+def test_n_grams_keep_their_vectors_under_the_new_numbers_of_their_tokens() -> None:
+    random = np.random.default_rng(1)
+    table = random.normal(size=(4096, 3)).astype(np.float32)
+    kept = np.array([0, 1, 4, 7, 9])
+    texts = [np.array([2, 3, 4, 1], np.int32), np.array([4, 2], np.int32)]
+    found = vocabulary.moved(table, 2, Encoded(texts, np.zeros(2, np.int32)), kept)
+    for ids in texts:
+        new, old = (buckets_of(one[None].astype(np.int32), 2, 4096)[0] for one in (ids, kept[ids]))
+        np.testing.assert_allclose(found[new], table[old], atol=1e-6)
+    assert (found != 0).any(axis=1).sum() == 6
