@@ -10,18 +10,18 @@ text comes with its own summary and again with the teacher's, a raw one with the
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import msgspec
 
 from models import artifact, catalog
-from models.compression import against, child, examples, lessons, soft, sparsity, written
+from models.compression import examples, lessons, soft, written
+from models.compression.conclusion import Student, conclude
 from models.compression.order import Order
 from models.compression.teachers import Teacher
 from models.compression.variants import Variants
-from models.live_model import LiveModel
-from models.training import batches, card, config, courses, run, saving, unlabelled, workspace
+from models.training import batches, config, courses, unlabelled, workspace
 from models.training.batches import Encoded
 from models.training.config import Config
 from models.training.courses import Course, Sources
@@ -30,21 +30,8 @@ from models.training.objectives import Believing, Objective
 from models.training.observer import Observer
 from models.training.reading.corpus import Reading
 from schemas.errors import SettingsError
-from schemas.model_version import Compression, Manifest, Method
+from schemas.model_version import Manifest
 from schemas.task import Task
-
-SPARSITY = "sparsity"
-"""Among the scores of a version whose small weights are 0: their share."""
-
-
-class Student(NamedTuple):
-    """A network before its first step, and all that a version of it will be."""
-
-    manifest: Manifest
-    """Of the version to be, without scores."""
-    course: Course
-    network: Any
-    config: Config
 
 
 def distil(order: Order, student: Config, observer: Observer) -> Manifest:
@@ -92,41 +79,6 @@ def learn(
     trainer = Trainer(learner, objective, fit, batches.rows(train, fit.batch_size))
     trainer.run(train, dev, folder, observer)
     made.network.set_weights(bare.get_weights())
-
-
-def conclude(
-    made: Student,
-    order: Order,
-    given: examples.Split,
-    method: Method,
-    folder: Path,
-    *,
-    packed: bool = False,
-) -> Manifest:
-    """Score what was learnt, measure it against the parent, and write the version.
-
-    `packed`: its weights are packed on the disk, and how many of them are 0 is among its scores.
-    """
-    manifest = run.finished(made.manifest, made.course, made.network, made.config)
-    saving.write_network(folder, manifest, made.config, made.course.tokenizer, made.network)
-    if packed:
-        sparsity.pack(folder / artifact.WEIGHTS)
-        share = round(sparsity.sparsity(made.network.get_weights()), 4)
-        manifest = msgspec.structs.replace(manifest, metrics=manifest.metrics | {SPARSITY: share})
-    parent = LiveModel.load(order.parent)
-    own = LiveModel(manifest, made.course.tokenizer, made.network)
-    sizes = against.weights(order.parent), against.weights(folder)
-    found = against.deltas(parent, own, given.dev, sizes)
-    manifest = msgspec.structs.replace(
-        manifest,
-        parent=artifact.digest(parent.manifest),
-        compression=Compression(method=method, deltas=found),
-    )
-    if method == "distilled":
-        told = card.render(manifest, made.config)
-    else:
-        told = card.rescored((order.parent / artifact.CARD).read_text("utf-8"), manifest.metrics)
-    return saving.save_written(order.out, manifest, child.carded(told, manifest), folder)
 
 
 def course_of(

@@ -52,14 +52,13 @@ def lesson(
     longest = config.encoder.length
     cut = (_cut(row, longest, units) for row in chain(known, others))
     ids, *beside = Spool.of_rows(cut, 2 + matched, folder)
-    count, further = len(course.train.ids), len(ids) - len(course.train.ids)
-    return Encoded(
-        ids,
-        _labels(course.train, ids.lengths[count:], folder),
-        np.repeat(np.arange(2), (count, further)) if further else None,
-        (1.0, 1.0) if further else (1.0,),
-        Given(beside, config.fit.hide_tokens),
-    )
+    count = len(course.train.ids)
+    labels = _labels(course.train, ids.lengths[count:], folder)
+    noise = Given(beside, config.fit.hide_tokens)
+    if len(ids) == count:
+        return Encoded(ids, labels, noise=noise)
+    groups = np.repeat(np.arange(2), (count, len(ids) - count))
+    return Encoded(ids, labels, groups, (1.0, 1.0), noise)
 
 
 def _rows(

@@ -28,7 +28,7 @@ from models.compression import (
     sparsity,
     vocabulary,
 )
-from models.compression.distilling import Student
+from models.compression.conclusion import Student, conclude
 from models.compression.order import Order
 from models.heads.classification import ClassificationConfig
 from models.live_model import LiveModel
@@ -75,8 +75,7 @@ def prune(order: Order, cut: Cut, observer: Observer) -> Manifest:
         pruned = _pruned(order, cut, config, given, folder)
         if cut.fit.epochs:
             distilling.learn(pruned, order, given, folder, observer)
-        packed = cut.what == "weights"
-        return distilling.conclude(pruned, order, given, "pruned", folder, packed=packed)
+        return conclude(pruned, order, given, "pruned", folder)
 
 
 def _config(architecture: Architecture, cut: Cut) -> Config:
@@ -109,7 +108,8 @@ def _pruned(order: Order, cut: Cut, config: Config, given: examples.Split, folde
         allowed_loss=UNSET,
         created_at=order.now,
     )
-    return Student(manifest, course, network, replace(config, encoder=architecture.encoder))
+    config, packed = replace(config, encoder=architecture.encoder), cut.what == "weights"
+    return Student(manifest, course, network, config, packed)
 
 
 def _fewer_units(
