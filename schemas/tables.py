@@ -10,10 +10,12 @@
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
     bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
+         ── rerun                             what one version answered, asked of another one
 
 A *record* is (topic_id, partition, record_offset); it stands in `result` or in `ending`, never in
-both. A *job* is (tenant, job_id, task, run); it has one `result` at most. The views for people
-(`classification`, `sentiment`, `summarization`, `tagging`, `tag_span`) are made by the migrations.
+both. A *job* is (tenant, job_id, task, run); it has one `result` at most; run 0 is what
+stands. The views for people (`classification`, `sentiment`, `summarization`, `tagging`, `tag_span`)
+are made by the migrations.
 """
 
 from sqlalchemy import (
@@ -34,7 +36,7 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.bulk_tables import bulk, bulk_chunk, bulk_error
+from schemas.bulk_tables import bulk, bulk_chunk, bulk_error, rerun
 from schemas.columns import (
     Document,
     Serial,
@@ -71,6 +73,7 @@ __all__ = [
     "model_replica",
     "model_version",
     "partition_claim",
+    "rerun",
     "result",
     "route",
     "shadow_result",

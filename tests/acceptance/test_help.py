@@ -27,7 +27,7 @@ COMMANDS = [
     *(["models", "compare"], ["models", "why"], ["results", "count"], ["results", "export"]),
     *(["bulk", "submit"], ["bulk", "status"], ["bulk", "watch"], ["bulk", "list"]),
     *(["bulk", "pause"], ["bulk", "resume"], ["bulk", "cancel"], ["bulk", "priority"]),
-    *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"]),
+    *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"], ["bulk", "rerun"]),
     *(["db", "maintain"], ["erase"]),
     *(["compress", "distil"], ["compress", "prune"], ["compress", "search"]),
 ]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.services.ports import free_port
-from tests.acceptance.conftest import Servers, empty_broker, on_servers
+from tests.acceptance.conftest import STARTERS, Servers, empty_broker, on_servers
 from tests.acceptance.running import Installation
 
 SECONDS = 60
@@ -113,6 +113,7 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["bulk", "export", "nothing", "--output", "a.csv"], ["textmill bulk list"]),
         (["bulk", "errors", "nothing"], ["textmill bulk list"]),
         (["bulk", "retry", "nothing"], ["textmill bulk list"]),
+        (["bulk", "rerun", "--from", "nothing@1", "--to", "nothing@2"], ["nothing@1"]),
         (["results", "list", "--task", "sentiment", "--model", "m@x"], ["m@x", "name@3"]),
     ],
     ids=" ".join,
@@ -143,6 +144,7 @@ def test_a_bad_line_is_named(
 
 
 def test_a_second_server_on_the_same_directory(embedded: Installation) -> None:
+    embedded.settings[STARTERS] = "none"
     first = embedded.start("serve")
     embedded.wait_for("serving", lambda: "textmill serves" in first.said, 120)
     time.sleep(1)  # it takes the log's lock right after it has greeted

@@ -189,7 +189,8 @@ def _conditions(wanted: Wanted, dialect: str) -> list[ColumnElement[bool]]:
         model_version.c.model: wanted.model,
         model_version.c.version: wanted.version,
     }
-    conditions = [column == value for column, value in equal.items() if value is not None]
+    conditions = [result.c.run == 0]  # what stands
+    conditions += [column == value for column, value in equal.items() if value is not None]
     bounds = [
         (result.c.created_at.__ge__, wanted.since),
         (result.c.created_at.__lt__, wanted.until),
