@@ -75,6 +75,7 @@ def prune(order: Order, cut: Cut, observer: Observer) -> Manifest:
         pruned = _pruned(order, cut, config, given, folder)
         if cut.fit.epochs:
             distilling.learn(pruned, order, given, folder, observer)
+            sparsity.thin_again(pruned.network)
         return conclude(pruned, order, given, "pruned", folder)
 
 

@@ -45,6 +45,13 @@ def thin(network: Any, keep: float) -> None:
             variable.constraint = Kept(kept)
 
 
+def thin_again(network: Any) -> None:
+    """Set to 0 what `thin` did; averages over steps are taken before each is put back."""
+    for variable in network.trainable_variables:
+        if isinstance(variable.constraint, Kept):
+            variable.assign(variable.constraint(variable))
+
+
 def sparsity(weights: Sequence[NDArray[Any]]) -> float:
     """Return the share of noughts among all numbers."""
     noughts = sum(int((one == 0).sum()) for one in weights)
