@@ -29,7 +29,9 @@ class TransformerConfig(
     """Size of a token's vector, in all layers; even, and a multiple of `heads`."""
     layers: int = 2
     heads: int = 4
-    """Attention heads of a layer; each has `embedding` / `heads` components."""
+    """Attention heads of a layer."""
+    head_size: int | None = None
+    """Components of a head; None: `embedding` / `heads`, as before any head was cut out."""
     feed_forward: int = 512
     """Width inside the feed-forward network."""
     dropout: float = 0.1
@@ -39,7 +41,7 @@ class TransformerConfig(
 
     def __post_init__(self) -> None:
         """Check what no later error would name."""
-        if self.embedding % self.heads or self.embedding % 2:
+        if self.embedding % (1 if self.head_size else self.heads) or self.embedding % 2:
             raise ValueError(
                 f"embedding = {self.embedding} must be even and a multiple of heads = {self.heads}"
             )
@@ -67,6 +69,7 @@ def encode_tokens(ids: Any, vocabulary: int, config: TransformerConfig) -> Any:
             vectors,
             ops.expand_dims(mask, 1),
             heads=config.heads,
+            head_size=config.head_size,
             feed_forward=config.feed_forward,
             dropout=config.dropout,
             name=f"layer_{number}",

@@ -41,16 +41,24 @@ class Sinusoids(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no typ
 
 
 def encoder_layer(
-    vectors: Any, allowed: Any, *, heads: int, feed_forward: int, dropout: float, name: str
+    vectors: Any,
+    allowed: Any,
+    *,
+    heads: int,
+    feed_forward: int,
+    dropout: float,
+    name: str,
+    head_size: int | None = None,
 ) -> Any:
     """Build one layer: vectors [batch, length, width] to the like.
 
     `allowed` is bool [batch, 1 or length, length]: which positions (last axis) each may attend to.
+    `head_size` None: width / `heads`.
     """
     width = vectors.shape[-1]
     drop = keras.layers.Dropout(dropout, name=f"{name}_attention_dropout")
     attend = keras.layers.MultiHeadAttention(
-        heads, width // heads, dropout=dropout, name=f"{name}_attention"
+        heads, head_size or width // heads, dropout=dropout, name=f"{name}_attention"
     )
     normal = norm(vectors, f"{name}_attention_norm")
     vectors = vectors + drop(attend(normal, normal, attention_mask=allowed))

@@ -19,17 +19,17 @@ def bag(ids: Any, n: int, *, buckets: int, size: int, dropout: float) -> Any:
     `dropout` is the share of whole n-grams dropped in training.
     """
     table = keras.layers.Embedding(buckets, size, name=f"ngram_{n}")
-    vectors = table(ops.mod(_hashed(ids, n), buckets))
+    vectors = table(buckets_of(ids, n, buckets))
     real = ops.cast(ops.expand_dims(ops.not_equal(ids, 0), -1), vectors.dtype)
     kept = keras.layers.Dropout(dropout, name=f"ngram_{n}_dropout")(real)
     return ops.sum(vectors * kept, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
 
 
-def _hashed(ids: Any, n: int) -> Any:
-    """Return a number for the n-gram that begins at each token [batch, length]."""
+def buckets_of(ids: Any, n: int, buckets: int) -> Any:
+    """Return the bucket, int [batch, length], of the n-gram that begins at each token."""
     padded = ops.pad(ids, ((0, 0), (0, n - 1)))
     hashed = ids
     for offset in range(1, n):
         following = padded[:, offset : offset - n + 1 or None]
         hashed = ops.mod(hashed * _MULTIPLIER + following, _MODULUS)
-    return hashed
+    return ops.mod(hashed, buckets)

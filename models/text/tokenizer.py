@@ -23,6 +23,7 @@ from models.text import cleaning
 from models.text import lexicon as lexicons
 from models.text.cleaning import NOTHING, ParsingConfig
 from models.text.lexicon import Lexicon
+from models.text.limited import limited
 from models.text.normalise import normalise
 from models.text.vocabulary import PAD, UNKNOWN, WITHIN_WORDS, Unit, learn
 from models.text.word_ids import WordIds, by_word
@@ -77,6 +78,12 @@ class Tokenizer:
         except Exception as error:  # the binding raises bare Exception
             raise ArtifactError(f"{path} is not a tokenizer: {error}") from error
         return cls(rust, Lexicon.beside(path))
+
+    def limited(self, counts: NDArray[np.int64], size: int) -> tuple[Self, NDArray[np.int64]]:
+        """Return a tokenizer of the `size` most frequent tokens (`models.text.limited`), and what
+        their numbers were, ascending; `counts` int [tokens]."""
+        rust, kept = limited(self._rust, counts, size)
+        return type(self)(rust, self.lexicon), kept
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json`, and the lexicon beside it if there is one."""

@@ -15,12 +15,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as RustTokenizer
 
 from models.text import lexicon as lexicons
 from models.text.alignment import align, fold
 from models.text.lexicon import Lexicon
+from models.text.limited import limited
 from schemas.errors import ArtifactError, DataError
 from schemas.model_version import Language
 
@@ -118,6 +121,12 @@ class WordTokenizer:
         if rust.pre_tokenizer is None or not isinstance(rust.model, models.WordLevel):
             raise ArtifactError(f"{path} is not a tokenizer for tagging")
         return cls(rust, Lexicon.beside(path))
+
+    def limited(self, counts: NDArray[np.int64], size: int) -> tuple[Self, NDArray[np.int64]]:
+        """Return a tokenizer of the `size` most frequent tokens (`models.text.limited`), and what
+        their numbers were, ascending; `counts` int [tokens]."""
+        rust, kept = limited(self._rust, counts, size)
+        return type(self)(rust, self.lexicon), kept
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json`, and the lexicon beside it if there is one."""

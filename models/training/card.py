@@ -10,6 +10,7 @@ from models.training.config import Config, DataConfig
 from schemas.model_version import Manifest
 from schemas.task import Task
 
+_SCORES = "## Scores\n\n"
 _SHOWN = 20
 """Labels that are named, of each task."""
 
@@ -20,12 +21,19 @@ def render(manifest: Manifest, config: Config) -> str:
     sections = [
         f"# {manifest.name}\n\n{_summary(manifest)}",
         f"## Training data\n\n{_data(manifest, corpora)}",
-        f"## Scores\n\n{_scores(manifest.metrics)}",
+        _SCORES + _scores(manifest.metrics),
         f"## How it was made\n\n{_recipe(manifest, config)}",
     ]
     if cautions := [one.caution for one in corpora if one.caution]:
         sections.insert(1, "## Caution\n\n" + "\n\n".join(cautions))
     return "\n\n".join(sections) + "\n"
+
+
+def rescored(told: str, metrics: Mapping[str, float]) -> str:
+    """Return a card with other scores, for a version that was made of the one it tells of."""
+    before, heading, rest = told.partition(_SCORES)
+    _, further, behind = rest.partition("\n\n## ")
+    return before + heading + _scores(metrics) + further + behind if heading else told
 
 
 def _summary(manifest: Manifest) -> str:
@@ -77,6 +85,8 @@ def _recipe(manifest: Manifest, config: Config) -> str:
     fit = config.fit
     command = "pretrain" if manifest.task is None else "train"
     tested = "" if manifest.task is None else ", and the test texts were scored once, after that"
+    if manifest.compression:
+        command, tested = "compress distil", ""
     return (
         f"`textmill {command}`, seed {fit.seed}, at most {fit.epochs} epochs of batches of "
         f"{fit.batch_size}; the epoch with the best dev score was kept{tested}. Weights are stored "

@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.heads.extraction import NONE
-from models.training.objectives import Decided
+from models.training.objectives import Decided, softened
 from models.training.rouge import rouge_of_units
 
 SCALE = 1000
@@ -81,9 +81,10 @@ class Choices:
         """Return the softmax [rows, sentences]."""
         return tf.nn.softmax(output)
 
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any, heat: float = 1) -> Any:
         """Return the cross entropy, by document."""
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(beliefs, output))
+        target = softened(beliefs, heat)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, output / heat))
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the sentence believed in most, int [rows]."""

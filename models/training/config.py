@@ -98,6 +98,11 @@ class DistilConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     the labels; 0 for none."""
     weight: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     """Share of the teachers in the loss; the rest is the labels'."""
+    temperature: Annotated[float, msgspec.Meta(ge=1, le=20)] = 1.0
+    """How soft beliefs are learnt: probabilities are raised to 1 / this; 1 as they are."""
+    hidden: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """`textmill compress distil` alone: what it counts that a linear map of the student's features
+    gives the teacher's; 0: they are not looked at."""
 
 
 class TransferConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

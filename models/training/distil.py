@@ -4,7 +4,10 @@ The teachers have the learner's own recipe and seeds of their own (born-again ne
 et al. 2018). What they believe of a batch, on average, is a softer and steadier answer than its
 labels, and one network that has learnt it keeps most of what the whole ensemble gains:
 
-    loss = (1 - weight) loss(labels) + weight cross_entropy(mean belief, the learner's belief)
+    loss = (1 - weight) loss(labels) + weight t^2 cross_entropy(mean belief, learner's belief)
+
+Both beliefs are softened by the temperature t (`objectives.softened`), which tells more of what a
+teacher holds possible beside its answer; gradients shrink by t^2, hence the factor.
 
 A teacher is kept, as every network, at the epoch with its best dev score. Teachers see the batch as
 the learner does, its hidden tokens hidden, so that a text is never answered by heart.
@@ -16,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from models.training.config import Config
+from models.training.config import Config, DistilConfig
 from models.training.courses import Course
 from models.training.exchange import Exchange
 from models.training.fit import Trainer
@@ -54,7 +57,13 @@ def taught(
         told = _OfTeacher(number, observer)
         trainer.run(course.train, course.dev, folder / f"teacher-{number}", told)
         teachers.append(network)
-    return Taught(course.objective, teachers, config.distil.weight)
+    return Taught(course.objective, teachers, config.distil)
+
+
+def blended(learnt: Any, believed: Any, config: DistilConfig) -> Any:
+    """Return the weighted sum of the labels' loss and the cross entropy of softened beliefs."""
+    heat = config.temperature
+    return (1 - config.weight) * learnt + config.weight * heat * heat * believed
 
 
 class _OfTeacher:
@@ -75,15 +84,16 @@ class _OfTeacher:
 class Taught:
     """An `Objective` whose loss also asks for agreement with the teachers."""
 
-    def __init__(self, objective: Believing, teachers: Sequence[Any], weight: float) -> None:
+    def __init__(self, objective: Believing, teachers: Sequence[Any], config: DistilConfig) -> None:
         self.metric = objective.metric
-        self._objective, self._teachers, self._weight = objective, teachers, weight
+        self._objective, self._teachers, self._config = objective, teachers, config
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
         """Return the weighted sum of both losses."""
         learnt = self._objective.loss(network, ids, output, labels)
-        believed = self._objective.disbelief(network, ids, output, self._mean_belief(ids))
-        return (1 - self._weight) * learnt + self._weight * believed
+        heat = self._config.temperature
+        believed = self._objective.disbelief(network, ids, output, self._mean_belief(ids), heat)
+        return blended(learnt, believed, self._config)
 
     def count(self, ids: Any, labels: Any) -> Any:
         """See `Objective`."""
@@ -92,14 +102,6 @@ class Taught:
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """See `Objective`."""
         return self._objective.guess(network, ids, output)
-
-    def belief(self, network: Any, ids: Any, output: Any) -> Any:
-        """See `Objective`."""
-        return self._objective.belief(network, ids, output)
-
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
-        """See `Objective`."""
-        return self._objective.disbelief(network, ids, output, beliefs)
 
     def decide(self, network: Any, ids: Any) -> Any:
         """See `Objective`."""

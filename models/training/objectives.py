@@ -51,8 +51,22 @@ class Believing(Objective, Protocol):
     def belief(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the probabilities of the labels, in their shape with an axis more."""
 
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
-        """Return the mean cross entropy of the network's belief against `beliefs`, a scalar."""
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any, heat: float = 1) -> Any:
+        """Return the mean cross entropy of the network's belief against `beliefs`, a scalar.
+
+        Both are softened by the temperature `heat` (`softened`), of which 1 changes nothing.
+        """
+
+
+def softened(beliefs: Any, heat: float) -> Any:
+    """Return probabilities as at the temperature `heat`: p ** (1 / heat), made to add up to 1.
+
+    Of a softmax it is the softmax of the logits divided by `heat` (Hinton et al. 2015).
+    """
+    if heat == 1:
+        return beliefs
+    powers = beliefs ** (1 / heat)
+    return powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
 
 
 class Labels:
@@ -84,9 +98,10 @@ class Labels:
         """Return the softmax [rows, classes]."""
         return tf.nn.softmax(output)
 
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any, heat: float = 1) -> Any:
         """Return the cross entropy, by text."""
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(beliefs, output))
+        target = softened(beliefs, heat)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, output / heat))
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the most probable label."""
@@ -126,11 +141,13 @@ class Tags:
         allowed = network.get_layer(tagging.CRF).scores(self._grammar)
         return crf.marginals(output, tagging.mask_of(ids), allowed)
 
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any, heat: float = 1) -> Any:
         """Return the cross entropy of the marginals, by token."""
         real = tf.cast(tagging.mask_of(ids), tf.float32)
-        logs = tf.math.log(tf.maximum(self.belief(network, ids, output), _LEAST))
-        return -tf.reduce_sum(tf.reduce_sum(beliefs * logs, -1) * real) / tf.reduce_sum(real)
+        own = tf.maximum(self.belief(network, ids, output), _LEAST)
+        logs = tf.math.log(softened(own, heat))
+        gained = tf.reduce_sum(softened(beliefs, heat) * logs, -1)
+        return -tf.reduce_sum(gained * real) / tf.reduce_sum(real)
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the best sequence of tags."""

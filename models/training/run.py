@@ -32,6 +32,7 @@ from models.training import (
     workspace,
 )
 from models.training.checkpoint import Progress
+from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.courses.joint import JointCourse, answering
 from models.training.exchange import Exchange
@@ -46,7 +47,7 @@ from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.task import Task
 
-__all__ = ["Learnt", "Request", "learn", "learn_course", "sources", "train"]
+__all__ = ["Learnt", "Request", "finished", "learn", "learn_course", "sources", "train"]
 
 SAMPLES = 8
 COUNTED = 1000
@@ -114,7 +115,7 @@ def _conclude(request: Request, learnt: Learnt, folder: Path) -> Manifest:
     network, architecture = answering(learnt.network, learnt.architecture)
     manifest = _manifest(request, architecture, learnt.course)
     manifest = msgspec.structs.replace(manifest, parent=learnt.parent)
-    manifest = _finish(request, manifest, learnt.course, network)
+    manifest = finished(manifest, learnt.course, network, request.config, request.test)
     tokenizer = learnt.course.tokenizer
     return saving.save(request.out, manifest, request.config, tokenizer, network, folder)
 
@@ -190,13 +191,19 @@ def _manifest(request: Request, architecture: catalog.Architecture, course: Cour
     )
 
 
-def _finish(request: Request, manifest: Manifest, course: Course, network: Any) -> Manifest:
+def finished(
+    manifest: Manifest,
+    course: Course,
+    network: Any,
+    config: Config,
+    test: Sequence[Path] = (),
+) -> Manifest:
     """Round the weights to what is stored, then add scores, samples and warm-up texts."""
-    saving.rounded(network, request.config)
+    saving.rounded(network, config)
     model = LiveModel(manifest, course.tokenizer, network)
     metrics = _prefixed("dev", course.dev_scores(model))
-    if request.test:
-        metrics |= _prefixed("test", course.test_scores(model, request.test))
+    if test:
+        metrics |= _prefixed("test", course.test_scores(model, test))
     dev = course.questions()
     questions = dev[:: max(1, len(dev) // SAMPLES)][:SAMPLES]
     pairs = zip(questions, model.ask(questions), strict=True)

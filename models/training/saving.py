@@ -23,10 +23,22 @@ def save(
 
     A version that answers is loaded once, and must answer its samples as it did.
     """
+    write_network(folder, manifest, config, tokenizer, network)
+    return save_written(out, manifest, card.render(manifest, config), folder)
+
+
+def write_network(
+    folder: Path, manifest: Manifest, config: Config, tokenizer: Any, network: Any
+) -> None:
+    """Write tokenizer and weights, as a version has them, into `folder`."""
     tokenizer.save(folder / artifact.TOKENIZER)
     twin = catalog.twin(network, catalog.read(manifest.architecture), config.storage)
     twin.save(folder / artifact.WEIGHTS)
-    (folder / artifact.CARD).write_text(card.render(manifest, config), "utf-8")
+
+
+def save_written(out: Path, manifest: Manifest, told: str, folder: Path) -> Manifest:
+    """Write the version directory `out` of what lies in `folder` and its card `told`."""
+    (folder / artifact.CARD).write_text(told, "utf-8")
     members = artifact.MEMBERS | artifact.OPTIONAL
     files = {name: folder / name for name in members if (folder / name).exists()}
     saved = artifact.save(out, manifest, files)

@@ -45,13 +45,21 @@ class Spool(Sequence[Ids]):
         cls, pairs: Iterable[tuple[Ids, Ids]], folder: Path | None = None
     ) -> "tuple[Spool, Spool]":
         """Return a spool of the first and one of the second arrays of some pairs."""
-        both = cls((), folder), cls((), folder)
-        for pair in pairs:
-            for spool, one in zip(both, pair, strict=True):
+        first, second = cls.of_rows(pairs, 2, folder)
+        return first, second
+
+    @classmethod
+    def of_rows(
+        cls, rows: Iterable[Sequence[Ids]], columns: int, folder: Path | None = None
+    ) -> "list[Spool]":
+        """Return a spool for each column of some rows, which are gone over once."""
+        spools = [cls((), folder) for _ in range(columns)]
+        for row in rows:
+            for spool, one in zip(spools, row, strict=True):
                 spool._add(one)
-        for spool in both:
+        for spool in spools:
             spool._write()
-        return both
+        return spools
 
     @property
     def lengths(self) -> NDArray[np.int64]:

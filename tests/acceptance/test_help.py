@@ -30,6 +30,7 @@ COMMANDS = [
     *(["bulk", "pause"], ["bulk", "resume"], ["bulk", "cancel"], ["bulk", "priority"]),
     *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"], ["bulk", "rerun"]),
     *(["db", "maintain"], ["erase"]),
+    *(["compress", "distil"], ["compress", "prune"], ["compress", "search"]),
 ]
 
 

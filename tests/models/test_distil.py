@@ -59,7 +59,10 @@ def _tagger(seed: int) -> Any:
 
 
 def _fitted(folder: Path, labels: Any, dev: Any, teachers: list[Any], weight: float) -> Any:
-    network, objective = _classifier(1), Taught(Labels(2, 0.0), teachers, weight)
+    network, objective = (
+        _classifier(1),
+        Taught(Labels(2, 0.0), teachers, DistilConfig(weight=weight)),
+    )
     trainer = Trainer(network, objective, FIT, len(IDS))
     trainer.run(Encoded(IDS, labels), Encoded(IDS, dev), folder, Counting())
     return network
@@ -83,7 +86,7 @@ def test_teachers_are_averaged() -> None:
             axis=-1,
         )
     )
-    loss = Taught(objective, teachers, 1.0).loss(learner, ids, output, labels)
+    loss = Taught(objective, teachers, DistilConfig(weight=1.0)).loss(learner, ids, output, labels)
     assert float(loss) == pytest.approx(float(expected), abs=1e-5)
 
 

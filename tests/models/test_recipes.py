@@ -34,6 +34,13 @@ def test_the_shipped_joint_recipe_names_files_sources_and_licences() -> None:
         assert {Path(path).parts[0] for path in one.train + one.dev + one.test} == {"corpora"}
 
 
+def test_a_students_recipe_names_its_source_and_how_it_is_taught() -> None:
+    student = load(RECIPES / "intent-en-small.toml")
+    assert "unknown" not in (student.data.licence, student.data.source)
+    assert student.data.citation
+    assert student.distil.weight > 0.5
+
+
 @pytest.mark.parametrize("name", ["bag", "dialogue"])
 def test_a_recipe_for_data_of_ones_own_is_accepted(name: str) -> None:
     recipe = RECIPES / f"{name}.toml"

@@ -37,7 +37,7 @@ class Classifying:
         self._dropped = config.data.drop_labels
         examples = data.corpus(sources.train, sources.reading, self._dropped)
         examples.check_language(sources.lang)
-        self.labels = data.labels_of(examples, sources.train[0])
+        self.labels = sources.labels or data.labels_of(examples, sources.train[0])
         self._dev = self._known(sources.dev)
         read = _Read(examples, config.encoder)
         self.tokenizer = tokenizer or tokenizer_for(read, sources, config)

@@ -26,6 +26,10 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     lang: Language
     tokenizer: Path | None = None
     """Tokenizer of the parent version; None: one is learnt from the training files."""
+    labels: tuple[str, ...] = ()
+    """The labels of a version that is taken over whole; none: those of the training texts."""
+    raw: tuple[Path, ...] = ()
+    """Unlabelled texts whose words a tokenizer learns too."""
     lexicon: Path | None = None
     """Dictionary for the features that look words up; the parent's comes with its tokenizer."""
     reading: Reading = Reading()

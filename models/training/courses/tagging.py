@@ -32,7 +32,7 @@ class Tagging:
         self._unit = placed_unit(sources, config)
         sentences = self._read(sources.train)
         sentences.check_language(sources.lang)
-        self.labels = tagged.labels_of(sentences, sources.train)
+        self.labels = sources.labels or tagged.labels_of(sentences, sources.train)
         self._dev = list(self._read(sources.dev))
         self.tokenizer = tokenizer or word_tokenizer_for(
             (one.tokens for one in sentences), sources, config

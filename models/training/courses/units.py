@@ -1,6 +1,7 @@
 """Which tokenizer a training needs, from its recipe, its language and its parent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from models import catalog
 from models.text import words
@@ -9,6 +10,7 @@ from models.text.lexicon import Lexicon
 from models.text.tokenizer import Tokenizer
 from models.text.vocabulary import Unit
 from models.text.words import WordTokenizer
+from models.training import unlabelled
 from models.training.config import Config
 from models.training.courses.course import Sources
 from schemas.errors import SettingsError
@@ -34,7 +36,12 @@ def tokenizer_for(texts: Iterable[str], sources: Sources, config: Config) -> Tok
         unit = "chinese word"
     lexicon = _lexicon(sources, config)
     return Tokenizer.fit(
-        texts, wanted.vocabulary, wanted.min_frequency, unit, config.parsing, lexicon
+        _WithRaw(texts, sources),
+        wanted.vocabulary,
+        wanted.min_frequency,
+        unit,
+        config.parsing,
+        lexicon,
     )
 
 
@@ -46,6 +53,9 @@ def word_tokenizer_for(
         return WordTokenizer.load(sources.tokenizer)
     wanted, unit = config.tokenizer, placed_unit(sources, config)
     lexicon = _lexicon(sources, config)
+    bare = WordTokenizer.bare(unit)
+    raw = ([word.form for word in bare.split(text)] for text in _WithRaw((), sources))
+    sentences = chain(sentences, raw)
     return WordTokenizer.fit(sentences, unit, wanted.vocabulary, wanted.min_frequency, lexicon)
 
 
@@ -70,6 +80,18 @@ def placed_unit(sources: Sources, config: Config) -> words.Unit:
     if unit == "subword":
         raise SettingsError('[tokenizer] unit: this head takes "character", "word" or "mixed"')
     return unit or words.UNITS[sources.lang]
+
+
+class _WithRaw:
+    """Texts, and the raw ones that come with them, anew at each iteration."""
+
+    def __init__(self, texts: Iterable[str], sources: Sources) -> None:
+        self._texts, self._sources = texts, sources
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._texts
+        if self._sources.raw:
+            yield from unlabelled.read(self._sources.raw, self._sources.lang, self._sources.reading)
 
 
 def _lexicon(sources: Sources, config: Config) -> Lexicon:

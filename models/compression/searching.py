@@ -1,0 +1,99 @@
+"""Many children of one version, measured beside each other: `textmill compress search`.
+
+Every try is a version in a folder of its own, so what was made stays when a search is stopped, and
+the next one goes on with it. In the end all are loaded and measured in turns, in one run, as
+workers here would serve them.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from models import artifact, catalog
+from models.compression import against, distilling, examples, groups, measure, pruning
+from models.compression.order import Order
+from models.compression.pareto import Point, marked
+from models.compression.pruning import Cut
+from models.live_model import LiveModel
+from models.training.config import Config, FitConfig
+from models.training.observer import Observer
+from schemas.errors import DataError
+
+
+class Wanted(NamedTuple):
+    """What a search tries."""
+
+    keeps: tuple[float, ...]
+    """Shares of what can be cut that stay."""
+    fit: FitConfig
+    """How a pruned network learns on."""
+    students: tuple[tuple[str, Config], ...]
+    """Recipes of students, each with a name."""
+
+
+class Try(NamedTuple):
+    """One child that a search makes."""
+
+    name: str
+    make: Callable[[Path], object]
+    """Writes it as a version."""
+
+
+def search(order: Order, wanted: Wanted, observer: Observer) -> list[Point]:
+    """Make every child in the folder `order.out` and return all points, fastest first.
+
+    Raises DataError where that folder holds children of another version.
+    """
+    order.out.mkdir(parents=True, exist_ok=True)
+    parent = artifact.digest(artifact.verify(order.parent))
+    made = [("as it is", order.parent)]
+    for one in tries(order, wanted, observer):
+        directory = order.out / one.name
+        if not directory.exists():
+            one.make(directory)
+        elif artifact.verify(directory).parent != parent:
+            raise DataError(f"{directory} is no child of {order.parent}: give another --out")
+        made.append((one.name, directory))
+    return marked(list(measured(made, order)))
+
+
+def tries(order: Order, wanted: Wanted, observer: Observer) -> Iterator[Try]:
+    """Yield what is made of a version, the cheapest first."""
+
+    def pruned(what: pruning.What, keep: float, out: Path) -> None:
+        pruning.prune(replace(order, out=out), Cut(what, keep, wanted.fit), observer)
+
+    def taught(student: Config, out: Path) -> None:
+        distilling.distil(replace(order, out=out), student, observer)
+
+    architecture = catalog.read(artifact.read_manifest(order.parent).architecture)
+    for what in groups.able(architecture):
+        for keep in wanted.keeps:
+            yield Try(f"{what}-{keep:g}", partial(pruned, what, keep))
+    for name, student in wanted.students:
+        yield Try(f"student-{name}", partial(taught, student))
+
+
+def measured(made: Sequence[tuple[str, Path]], order: Order) -> Iterator[Point]:
+    """Yield a point for each version, the first of which the others are compared with."""
+    loaded = [against.served_of(LiveModel.load(directory)) for _, directory in made]
+    speeds = measure.texts_per_s(loaded)
+    with tempfile.TemporaryDirectory(prefix="textmill-search-") as folder:
+        given = examples.split(
+            loaded[0].manifest, order.train, order.dev, order.reading, Path(folder)
+        )
+        scores = [measure.score(one, given.dev) for one in loaded]
+    for (name, directory), speed, score in zip(made, speeds, scores, strict=True):
+        yield Point(
+            name=name,
+            directory=str(directory),
+            score=round(score, 4),
+            loss=round(100 * (scores[0] - score), 2),
+            texts_per_s=round(speed, 1),
+            ratio=round(speed / speeds[0], 2),
+            bytes=against.weights(directory),
+        )
