@@ -100,6 +100,18 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What it answered to the version's samples when it was made."""
 
 
+class Cascade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A version of two: the cheap one answers what it is sure of, the strong one the rest.
+
+    Both are whole versions, in the directories `cheap` and `strong` of the cascade's own.
+    """
+
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    """How sure the cheap one must be of an answer for it to stand."""
+    early_share: Annotated[float, Meta(ge=0, le=1)]
+    """Share of the dev texts that it answered."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`manifest.json` of a version directory."""
 
@@ -134,6 +146,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Other forms of the network by name, such as `litert-int8`; absent where there is none."""
     allowed_loss: Points | UnsetType = UNSET
     """Points that a build may lose for a worker to serve it; absent: none may be served."""
+    cascade: Cascade | UnsetType = UNSET
+    """Its two versions; absent in a version of one network."""
     files: dict[str, str]
     """File name to sha256, hexadecimal, for every file but the manifest."""
 

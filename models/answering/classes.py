@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models import catalog
 from models.answering import reading
-from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.answerer import TOLERANCE, Judged, Parsed
 from models.answering.tracing import traced
 from models.text.tokenizer import Tokenizer
 from models.text.units import Units
@@ -70,6 +70,10 @@ class ClassAnswerer:
             )
             for one, names, values in zip(parsed, labels, scores, strict=True)
         ]
+
+    def judge(self, outputs: Sequence[Any], parsed: Sequence[Parsed]) -> list[Judged]:
+        """Decode; as sure as the label is probable."""
+        return [Judged(one, one.score or 0.0) for one in self.decode(outputs, parsed)]
 
     def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut and probabilities are the same."""

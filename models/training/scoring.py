@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -81,7 +81,7 @@ def _label_scores(
 
 def _tags(model: LiveModel, sentences: Sequence[Sentence]) -> list[list[str]]:
     """Return the tag that the model gives to each token of the corpus."""
-    parsed = cast(SpanAnswerer, model.answerer).parse_tokens([one.tokens for one in sentences])
+    parsed = model.parse_tokens([one.tokens for one in sentences])
     answers = model.predict_parsed(parsed)
     return [
         tags_of(

@@ -137,7 +137,7 @@ class MeteredModel:
         with self._metrics.stage("features"):
             return self._model.features(parsed, length, rows)
 
-    def predict(self, features: Any) -> Sequence[Prediction]:
+    def predict(self, features: Any) -> Sequence[Any]:
         """See `TextModel`."""
         with self._metrics.stage("predict"):
             return self._model.predict(features)
