@@ -140,6 +140,11 @@ class LiveModel:
         return other
 
     @property
+    def parts(self) -> "tuple[LiveModel, ...]":
+        """Return the models in it that can be asked for themselves; it is the first."""
+        return (self,)
+
+    @property
     def weight_bytes(self) -> int:
         """What the weights take in memory."""
         return 4 * int(self.network.count_params())
@@ -266,7 +271,7 @@ class LiveModel:
     def seconds(self, length: int, rows: int) -> float:
         """Return what an array of the warm-up's texts takes, all three stages."""
         started = perf_counter()
-        self.predict(self._warm(length, rows))
+        self.predict(self.warm_features(length, rows))
         return perf_counter() - started
 
     def agree(self, one: Prediction, other: Prediction) -> bool:

@@ -197,9 +197,7 @@ def _questions(items: Sequence[BatchItem]) -> list[Question]:
     return [Question(one.job.text, one.job.context, one.task) for one in items]
 
 
-def _predict(
-    model: TextModel, length: int, memory: Memory, parsed: Sequence[Any]
-) -> Sequence[Any]:
+def _predict(model: TextModel, length: int, memory: Memory, parsed: Sequence[Any]) -> Sequence[Any]:
     """Feature extraction and prediction of one shape."""
     try:
         predictions = model.predict(model.features(parsed, length, len(parsed)))

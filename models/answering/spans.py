@@ -84,7 +84,9 @@ class SpanAnswerer:
 
     def judge(self, outputs: Sequence[Any], parsed: Sequence[Tagged]) -> list[Judged]:
         """Decode; as sure as of the least sure tag of the text, spans or not."""
-        least = [float(row[: len(one.ids)].min()) for one, row in zip(parsed, outputs[1], strict=True)]
+        least = [
+            float(row[: len(one.ids)].min()) for one, row in zip(parsed, outputs[1], strict=True)
+        ]
         return [Judged(*one) for one in zip(self.decode(outputs, parsed), least, strict=True)]
 
     def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:

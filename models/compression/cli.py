@@ -2,7 +2,8 @@
 
 import typer
 
-from models.compression.commands import quantise
+from models.compression.commands import cascade, quantise
 
 app = typer.Typer(no_args_is_help=True, help="Make smaller and faster versions of a version.")
 app.add_typer(quantise.app)
+app.add_typer(cascade.app)

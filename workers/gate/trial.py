@@ -23,6 +23,8 @@ from workers.gate.report import Check, Measured, Trial
 
 LONG: Final = 4000
 """Characters of the texts that arrays are filled with; 512 tokens have fewer."""
+SHAPES_S: Final = 8.0
+"""Seconds that shapes are tried for, unless that leaves too few."""
 _WORDS: Final = (
     "The train to Shanghai was late again, nobody knew why. ",
     "今天天气真好，我们去公园。",
@@ -51,11 +53,13 @@ class Subject:
         }
 
     def _load(self) -> str:
-        from models.live_model import LiveModel
+        from models import loading
         from workers.gate import weights
 
-        weights.check(self._directory / artifact.WEIGHTS)
-        self.model = LiveModel.load(self._directory)
+        for name in artifact.read_manifest(self._directory).files:
+            if name.endswith(artifact.WEIGHTS):
+                weights.check(self._directory / name)
+        self.model = loading.load(self._directory)
         self.digest = artifact.digest(self.model.manifest)
         return f"{self.model.weight_bytes} bytes of weights"
 
@@ -69,42 +73,39 @@ class Subject:
         return f"lengths {lengths[0]} to {lengths[-1]}"
 
     def _ask_samples(self) -> str:
+        from models import loading
+
         if not self.model.manifest.samples:
             raise ArtifactError("the manifest has no samples: nothing says what it should answer")
         self.model.check_samples()
-        self.model = _as_served(self.model)
+        self.model = loading.as_served(self.model)
         return f"{len(self.model.manifest.samples)} answered as when it was made"
 
     def _try_shapes(self) -> str:
         from workers.gate.shapes import check
 
-        manifest = self.model.manifest
-        tried, known = check(self.model, _questions(manifest), manifest.max_length)
+        parts, asked = self.model.parts, _questions(self.model.manifest)
+        counts = [
+            check(one, asked, one.manifest.max_length, SHAPES_S / len(parts)) for one in parts
+        ]
+        tried, known = (sum(one) for one in zip(*counts, strict=True))
         some = f"{tried} shapes" if tried == known else f"{tried} of {known} shapes, as it is slow,"
         return f"{some} agree with each text alone within {self.model.tolerance:g}"
 
     def _measure(self) -> str:
-        from models.live_model import LiveModel
+        from models import loading
         from workers.model_loading import TIMED, memory_used
 
         self.model.time(TIMED, within_s=1.0)
         before = memory_used()
-        twin = LiveModel.load(self._directory)
+        twin = loading.load(self._directory)
         twin.warm_up([TIMED[-1]])
-        twin = _as_served(twin)
+        twin = loading.as_served(twin)
         taken = max(memory_used() - before, twin.weight_bytes)
         timings, weight = tuple(self.model.timings), twin.weight_bytes
         self.measured = Measured(timings=timings, memory_bytes=taken, weight_bytes=weight)
         rows, length, seconds = self.model.timings[-1]
         return f"{rows / seconds:.0f} texts of {length} tokens a second, {taken / 2**20:.1f} MiB"
-
-
-def _as_served(model: Any) -> Any:
-    """The model in the way that workers run it: what is tried is what will answer."""
-    from models import faster
-    from schemas.model_version import AS_USUAL
-
-    return faster.chosen(model, model.manifest.run or AS_USUAL)
 
 
 def tried(subject: Any) -> Trial:

@@ -1,0 +1,65 @@
+"""Toy cascades: a bag before a recurrent network, untrained, each with a tokenizer of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from msgspec.structs import replace
+
+from models import artifact, catalog
+from models.cascade import LiveCascade
+from models.encoders.bag import BagConfig
+from models.encoders.recurrent import RecurrentConfig
+from models.heads.classification import ClassificationConfig
+from models.live_model import LiveModel
+from models.text.tokenizer import Tokenizer
+from schemas.model_version import Cascade, Manifest
+from schemas.task import Task
+from tests.models import toy_version
+from tests.models.conftest import TEXTS
+
+LABELS = tuple("abcd")
+MANY = [f"{text} {number}"[-60 - number :] for number in range(12) for text in TEXTS if text]
+"""Texts of many lengths."""
+_ENCODERS: dict[str, Any] = {
+    "cheap": BagConfig(length=40, embedding=8, ngrams=()),
+    "strong": RecurrentConfig(length=60, embedding=8, units=8),
+}
+
+
+def part(folder: Path, name: str, **changes: Any) -> Path:
+    """Write one of the two as a version; return its directory."""
+    vocabulary = 120 if name == "cheap" else 240
+    tokenizer = Tokenizer.fit(TEXTS, vocabulary=vocabulary, min_frequency=1)
+    architecture = catalog.Architecture(
+        vocabulary=tokenizer.size,
+        classes=len(LABELS),
+        encoder=_ENCODERS[name],
+        head=ClassificationConfig(),
+    )
+    keras.utils.set_random_seed(5)
+    network = catalog.build(architecture)
+    network.set_weights([weight * 4 for weight in network.get_weights()])
+    manifest = Manifest(
+        name=f"toy-{name}",
+        task=Task.CLASSIFICATION,
+        languages=("en", "zh"),
+        labels=LABELS,
+        max_length=_ENCODERS[name].length,
+        architecture=architecture.as_manifest(),
+        warm_up=TEXTS,
+        files={},
+    )
+    (folder / name).mkdir(parents=True)
+    return toy_version.write(folder / name, replace(manifest, **changes), tokenizer, network, TEXTS)
+
+
+def cascade(cheap: Path, strong: Path, threshold: float) -> LiveCascade:
+    """The two as one, in memory."""
+    models = LiveModel.load(cheap), LiveModel.load(strong)
+    manifest = replace(
+        models[1].manifest,
+        parent=artifact.digest(models[1].manifest),
+        cascade=Cascade(threshold=threshold, early_share=0.5),
+    )
+    return LiveCascade(manifest, *models)
