@@ -67,6 +67,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     ids: Ids
     """[rows, length] or [rows, length, columns], int32, 0 is padding."""
     parsed: tuple[Parsed, ...]
+    states: Any = None
+    """[rows, length, width], float32: what layers before made of the ids; None: none has read."""
 
 
 class LiveModel:

@@ -4,17 +4,20 @@ from pathlib import Path
 
 from models import artifact, faster
 from models.cascade import LiveCascade
+from models.exits import LiveExits
 from models.live_model import LiveModel
 from schemas.model_version import AS_USUAL
 
 
 def load(directory: Path) -> LiveModel:
-    """Check a version directory and load what is in it: a version, or a cascade of two.
+    """Check a version directory and load the version, or the cascade of two, that is in it.
 
     Raises ArtifactError where a file is damaged, unknown or does not fit the architecture.
     """
-    kind = LiveCascade if artifact.read_manifest(directory).cascade else LiveModel
-    return kind.load(directory)
+    manifest = artifact.read_manifest(directory)
+    if manifest.cascade:
+        return LiveCascade.load(directory)
+    return (LiveExits if manifest.exits else LiveModel).load(directory)
 
 
 def as_served(model: LiveModel) -> LiveModel:
@@ -22,4 +25,6 @@ def as_served(model: LiveModel) -> LiveModel:
     if isinstance(model, LiveCascade):
         parts = as_served(model.cheap), as_served(model.strong)
         return LiveCascade(model.manifest, *parts)
+    if isinstance(model, LiveExits):
+        return model
     return faster.chosen(model, model.manifest.run or AS_USUAL)

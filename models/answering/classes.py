@@ -43,7 +43,9 @@ class ClassAnswerer:
 
     def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
         """Return the probabilities [rows, labels]."""
-        return (tf.nn.softmax(tf.cast(network(ids, training=False), tf.float32)),)
+        logits = network(ids, training=False)
+        last = logits[-1] if isinstance(logits, list) else logits
+        return (tf.nn.softmax(tf.cast(last, tf.float32)),)
 
     def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         """Normalise and tokenise; an empty text is one unknown token."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from msgspec.structs import replace
 
 from models import artifact, catalog
@@ -27,8 +28,11 @@ _ENCODERS: dict[str, Any] = {
 }
 
 
-def part(folder: Path, name: str, **changes: Any) -> Path:
-    """Write one of the two as a version; return its directory."""
+def part(folder: Path, name: str, *, noise: float = 0.0, **changes: Any) -> Path:
+    """Write one of the two as a version; return its directory.
+
+    With `noise` its weights are moved, so that it is like the other of that name and not the same.
+    """
     vocabulary = 120 if name == "cheap" else 240
     tokenizer = Tokenizer.fit(TEXTS, vocabulary=vocabulary, min_frequency=1)
     architecture = catalog.Architecture(
@@ -39,7 +43,10 @@ def part(folder: Path, name: str, **changes: Any) -> Path:
     )
     keras.utils.set_random_seed(5)
     network = catalog.build(architecture)
-    network.set_weights([weight * 4 for weight in network.get_weights()])
+    random = np.random.default_rng(1)
+    network.set_weights(
+        [4 * weight + noise * random.normal(size=weight.shape) for weight in network.get_weights()]
+    )
     manifest = Manifest(
         name=f"toy-{name}",
         task=Task.CLASSIFICATION,
