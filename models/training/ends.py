@@ -30,8 +30,8 @@ class EndLabels(Labels):
 
     def loss(self, network: Any, ids: Any, output: Any, labels: Any) -> Any:
         """Return the mean over the ends."""
-        parent = super()
-        return _mean([parent.loss(network, ids, one, labels) for one in output])
+        loss = super().loss
+        return _mean([loss(network, ids, one, labels) for one in output])
 
     def belief(self, network: Any, ids: Any, output: Any) -> Any:
         """Return what the last end believes."""
@@ -39,8 +39,8 @@ class EndLabels(Labels):
 
     def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
         """Return the mean over the ends."""
-        parent = super()
-        return _mean([parent.disbelief(network, ids, one, beliefs) for one in output])
+        disbelief = super().disbelief
+        return _mean([disbelief(network, ids, one, beliefs) for one in output])
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the most probable label at the end that is watched."""

@@ -11,6 +11,7 @@ from models import artifact, catalog
 from models.cascade import LiveCascade
 from models.encoders.bag import BagConfig
 from models.encoders.recurrent import RecurrentConfig
+from models.encoders.transformer import TransformerConfig
 from models.heads.classification import ClassificationConfig
 from models.live_model import LiveModel
 from models.text.tokenizer import Tokenizer
@@ -25,11 +26,15 @@ MANY = [f"{text} {number}"[-60 - number :] for number in range(12) for text in T
 _ENCODERS: dict[str, Any] = {
     "cheap": BagConfig(length=40, embedding=8, ngrams=()),
     "strong": RecurrentConfig(length=60, embedding=8, units=8),
+    "deep": RecurrentConfig(length=30, embedding=8, units=8, layers=3, exits=(1, 2)),
+    "attending": TransformerConfig(length=30, embedding=8, heads=2, feed_forward=8, exits=(1,)),
+    "plain": TransformerConfig(length=30, embedding=8, heads=2, feed_forward=8),
+    "flat": RecurrentConfig(length=30, embedding=8, units=8),
 }
 
 
 def part(folder: Path, name: str, *, noise: float = 0.0, **changes: Any) -> Path:
-    """Write one of the two as a version; return its directory.
+    """Write one of `_ENCODERS` as a version; return its directory.
 
     With `noise` its weights are moved, so that it is like the other of that name and not the same.
     """

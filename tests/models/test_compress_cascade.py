@@ -25,12 +25,12 @@ TEXTS = [f"{text} {number}" for text in MANY for number in range(3)]
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A cascade, and what the command said; its dev labels are what the strong version says."""
     folder = tmp_path_factory.mktemp("made")
-    strong, cheap = part(folder, "strong"), part(folder / "like", "strong", noise=0.3)
+    strong, cheap = part(folder, "strong"), part(folder / "like", "strong", noise=0.1)
     answers = LiveModel.load(strong).predict_texts(TEXTS)
     pairs = zip(TEXTS, answers, strict=True)
     lines = [json.dumps({"text": text, "label": one.label}) for text, one in pairs]
     (folder / "dev.jsonl").write_text("\n".join(lines) + "\n")
-    said = here(*command(folder, cheap, strong), "--min-agreement", 0.97)
+    said = here(*command(folder, cheap, strong), "--min-agreement", 0.95)
     return folder, json.loads(said)
 
 
@@ -50,7 +50,7 @@ def test_it_keeps_its_promise_and_says_what_it_is(made: tuple[Path, dict[str, An
     ours, theirs = model.predict_texts(TEXTS), strong.predict_texts(TEXTS)
     same = [one.label == other.label for one, other in zip(ours, theirs, strict=True)]
     early = [one.build == "cheap" for one in ours]
-    assert 0.97 <= said["agreement"] < 1
+    assert 0.95 <= said["agreement"] < 1
     assert sum(same) / len(same) == pytest.approx(said["agreement"], abs=1e-4)
     assert sum(early) / len(early) == pytest.approx(said["early_share"])
     assert 0.1 < said["early_share"] < 1

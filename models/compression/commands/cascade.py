@@ -3,32 +3,23 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from models import options
+from models.compression.commands import promise
 from models.quiet import import_tensorflow
-from schemas.errors import SettingsError
 
 app = typer.Typer()
-
-AGREEMENT = 0.99
-"""What is promised where nothing else is said."""
 
 
 @app.command()
 def cascade(
     cheap: Annotated[Path, typer.Option(help="Version directory that answers first.")],
     strong: Annotated[Path, typer.Option(help="Version directory that answers the rest.")],
-    dev: Annotated[Path, typer.Option(help="Labelled texts that the threshold is tuned on.")],
-    out: Annotated[Path, typer.Option(help="Version directory to write; must not exist.")],
-    min_agreement: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Least share of the strong one's answers kept; 0.99."),
-    ] = None,
-    max_loss: Annotated[
-        float | None, typer.Option(min=0, max=100, help="Instead: most points of score lost.")
-    ] = None,
+    dev: promise.Dev,
+    out: promise.Out,
+    min_agreement: promise.MinAgreement = None,
+    max_loss: promise.MaxLoss = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     strict: options.Strict = False,
@@ -41,15 +32,12 @@ def cascade(
     Example: textmill compress cascade --cheap bag-1 --strong gru-1 --dev dev.jsonl.gz \\
     --max-loss 0.3 --out gru-2
     """
-    if min_agreement is not None and max_loss is not None:
-        raise SettingsError("--min-agreement and --max-loss are two promises: choose one")
     import_tensorflow()
-    from models.compression import cascade as making
+    kept = promise.promise(min_agreement, max_loss)
+    from models.compression.cascade import make
     from models.training.reading.bad_lines import BadLines
 
-    agreement = AGREEMENT if max_loss is None and min_agreement is None else min_agreement
-    promise = making.Promise(agreement, max_loss)
     with BadLines(lambda text: typer.echo(text, err=True)) as bad:
         reading = bad.reading(strict=strict, text_column=text_column, label_column=label_column)
-        manifest = making.make(cheap, strong, dev, promise, out, reading)
-    typer.echo(msgspec.json.encode({"model": str(out), **making.summary(manifest)}).decode())
+        manifest = make(cheap, strong, dev, kept, out, reading)
+    promise.tell(out, manifest)
