@@ -213,7 +213,7 @@ def _traced(stage: Any) -> Any:
     """Return a stage as one traced function to probabilities and states."""
 
     def run(*given: Any) -> tuple[Any, ...]:
-        logits, *states = stage(list(given), training=False)
+        logits, *states = tf.nest.flatten(stage(list(given), training=False))
         probabilities = tf.nn.softmax(tf.cast(logits, tf.float32))
         return (probabilities, *(tf.cast(one, tf.float32) for one in states))
 

@@ -29,6 +29,7 @@ COMMANDS = [
     *(["bulk", "pause"], ["bulk", "resume"], ["bulk", "cancel"], ["bulk", "priority"]),
     *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"]),
     *(["db", "maintain"], ["erase"]),
+    *(["compress", "cascade"], ["compress", "early-exit"]),
 ]
 
 

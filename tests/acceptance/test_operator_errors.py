@@ -94,6 +94,11 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["results", "get", "nobody-sent-this"], ["nobody-sent-this"]),
         (["train", "--lang", "en", "--name", "x", "--out", "v"], ["--task", "[[tasks]]"]),
         (["pretrain", "--lang", "en", "--raw", "nowhere.txt", "--out", "v"], ["nowhere.txt"]),
+        (
+            ["compress", "cascade", "--cheap", "a", "--strong", "b", "--dev", "c", "--out", "d"]
+            + ["--max-loss", "1", "--min-agreement", "0.9"],
+            ["--max-loss", "choose one"],
+        ),
         (["results", "list", "--task", "sentiment", "--since", "lately"], ["lately", "2h"]),
         (["results", "list", "--task", "sentiment", "--after", "me"], ["--after", "page before"]),
         (["results", "count", "--until", "lately"], ["lately", "2h"]),

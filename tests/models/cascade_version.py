@@ -49,8 +49,12 @@ def part(folder: Path, name: str, *, noise: float = 0.0, **changes: Any) -> Path
     keras.utils.set_random_seed(5)
     network = catalog.build(architecture)
     random = np.random.default_rng(1)
+    scale = 1.3 if isinstance(_ENCODERS[name], TransformerConfig) else 4.0
     network.set_weights(
-        [4 * weight + noise * random.normal(size=weight.shape) for weight in network.get_weights()]
+        [
+            scale * weight + noise * random.normal(size=weight.shape)
+            for weight in network.get_weights()
+        ]
     )
     manifest = Manifest(
         name=f"toy-{name}",

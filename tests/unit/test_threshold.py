@@ -73,7 +73,7 @@ def test_as_many_stand_as_the_promise_allows(
 
 def test_the_first_exit_that_is_sure_answers() -> None:
     first = [said("a", 0.9), said("x", 0.1), said("x", 0.2), said("d", 0.95), said("x", 0.3)]
-    second = [said("x", 0.99), said("b", 0.8), said("x", 0.4), said("x", 0.99), said("e", 0.85)]
+    second = [said("x", 0.1), said("b", 0.8), said("x", 0.4), said("x", 0.1), said("e", 0.85)]
     tuned = tune([first, second], RIGHT, value, Promise(agreement=1.0))
     assert tuned.ends == [0, 1, 2, 0, 1]
     assert tuned.shares == (0.4, 0.4, 0.2)

@@ -32,8 +32,9 @@ def cascade(
     Example: textmill compress cascade --cheap bag-1 --strong gru-1 --dev dev.jsonl.gz \\
     --max-loss 0.3 --out gru-2
     """
+    promise.check(min_agreement, max_loss)
     import_tensorflow()
-    kept = promise.promise(min_agreement, max_loss)
+    kept = promise.promised(min_agreement, max_loss)
     from models.compression.cascade import make
     from models.training.reading.bad_lines import BadLines
 

@@ -39,10 +39,11 @@ def early_exit(
     Example: textmill compress early-exit gru-1 --train train.jsonl.gz --dev dev.jsonl.gz \\
     --max-loss 0.3 --out gru-2
     """
+    promise.check(min_agreement, max_loss)
     import_tensorflow()
     import tensorflow as tf
 
-    kept = promise.promise(min_agreement, max_loss)
+    kept = promise.promised(min_agreement, max_loss)
     from models.compression.early_exit import Asked, make
     from models.training.reading.bad_lines import BadLines
 

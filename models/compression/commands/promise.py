@@ -26,12 +26,16 @@ Dev = Annotated[Path, typer.Option(help="Labelled texts that the threshold is tu
 Out = Annotated[Path, typer.Option(help="Version directory to write; must not exist.")]
 
 
-def promise(min_agreement: float | None, max_loss: float | None) -> "Promise":
-    """Return what was promised; SettingsError where that is two things."""
-    from models.compression.tuning import Promise
-
+def check(min_agreement: float | None, max_loss: float | None) -> None:
+    """Raise SettingsError where two things were promised; before anything is loaded."""
     if min_agreement is not None and max_loss is not None:
         raise SettingsError("--min-agreement and --max-loss are two promises: choose one")
+
+
+def promised(min_agreement: float | None, max_loss: float | None) -> "Promise":
+    """Return what was promised."""
+    from models.compression.tuning import Promise
+
     if min_agreement is None and max_loss is None:
         min_agreement = AGREEMENT
     return Promise(min_agreement, max_loss)
