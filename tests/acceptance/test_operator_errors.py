@@ -95,8 +95,10 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["train", "--lang", "en", "--name", "x", "--out", "v"], ["--task", "[[tasks]]"]),
         (["pretrain", "--lang", "en", "--raw", "nowhere.txt", "--out", "v"], ["nowhere.txt"]),
         (
-            ["compress", "cascade", "--cheap", "a", "--strong", "b", "--dev", "c", "--out", "d"]
-            + ["--max-loss", "1", "--min-agreement", "0.9"],
+            [
+                *("compress", "cascade", "--cheap", "a", "--strong", "b", "--dev", "c"),
+                *("--out", "d", "--max-loss", "1", "--min-agreement", "0.9"),
+            ],
             ["--max-loss", "choose one"],
         ),
         (["results", "list", "--task", "sentiment", "--since", "lately"], ["lately", "2h"]),

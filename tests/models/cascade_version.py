@@ -28,7 +28,7 @@ _ENCODERS: dict[str, Any] = {
     "strong": RecurrentConfig(length=60, embedding=8, units=8),
     "deep": RecurrentConfig(length=30, embedding=8, units=8, layers=3, exits=(1, 2)),
     "attending": TransformerConfig(length=30, embedding=8, heads=2, feed_forward=8, exits=(1,)),
-    "plain": TransformerConfig(length=30, embedding=8, heads=2, feed_forward=8),
+    "plain": RecurrentConfig(length=30, embedding=8, units=8, layers=2),
     "flat": RecurrentConfig(length=30, embedding=8, units=8),
 }
 
