@@ -17,6 +17,7 @@ alone. On another kind of device a text that is so near may go the other way.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -42,11 +43,21 @@ class LiveCascade(LiveModel):
 
     def __init__(self, manifest: Manifest, cheap: LiveModel, strong: LiveModel) -> None:
         super().__init__(manifest, strong._tokenizer, strong.network)
+        self._settings, self.build = _settings(manifest), "cascade"
+        self._take(cheap, strong)
+
+    def _take(self, cheap: LiveModel, strong: LiveModel) -> None:
         self.cheap, self.strong = cheap, strong
-        self.answerer = strong.answerer
-        self._settings = _settings(manifest)
+        self.answerer, self.network = strong.answerer, strong.network
         self.tolerance = max(cheap.tolerance, strong.tolerance)
         self.array_tokens = min(cheap.array_tokens, strong.array_tokens)
+        self.weight_bytes = cheap.weight_bytes + strong.weight_bytes
+
+    def of_parts(self, cheap: LiveModel, strong: LiveModel) -> "LiveCascade":
+        """Return the same cascade of parts that run in another way."""
+        other = copy(self)
+        other._take(cheap, strong)
+        return other
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -63,11 +74,6 @@ class LiveCascade(LiveModel):
     def parts(self) -> tuple[LiveModel, ...]:
         """Return the cascade and the two that it is made of."""
         return (self, self.cheap, self.strong)
-
-    @property
-    def weight_bytes(self) -> int:
-        """What the weights of both take in memory."""
-        return self.cheap.weight_bytes + self.strong.weight_bytes
 
     @property
     def traces(self) -> int:

@@ -30,6 +30,7 @@ from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
+from models.answering.tracing import array_of
 from models.folding import ARRAY_TOKENS, fold
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
@@ -44,7 +45,7 @@ from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.task import Task
 
-__all__ = ["TOLERANCE", "Features", "LiveModel", "Parsed", "agree"]
+__all__ = ["TOLERANCE", "USUAL", "Features", "LiveModel", "Parsed", "agree"]
 
 Answered = TypeVar("Answered")
 
@@ -56,6 +57,10 @@ _ANSWERERS: Mapping[type, Any] = {
     ExtractionConfig: ExtractAnswerer,
 }
 """Kind of head to what parses for it and reads its outputs."""
+
+
+USUAL = "keras"
+"""The build that every version has: its network as it was trained."""
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +92,15 @@ class LiveModel:
         """Padded tokens that an array should hold at most."""
         self.lengths = steps(manifest.max_length)
         """Padded lengths that arrays have, ascending."""
+        self.build = USUAL
+        """Which form of its network answers, as `result.build` names it."""
+        self.directory: Path | None = None
+        """Where its files are; None where it is not from a directory."""
+        self.float32_bytes = self.weight_bytes = 4 * int(network.count_params())
+        """What the weights take in memory; those of a build `running` take other `weight_bytes`."""
         self._tokenizer = tokenizer
-        self._width = network.input_shape[2:]
+        self.width: tuple[int, ...] = tuple(network.input_shape[2:])
+        """Columns of a token's ids; empty where there is one."""
         self.timings: Sequence[tuple[int, int, float]] = ()
         """What arrays took: `(rows, length, seconds)`, all three stages. Empty before `time`."""
 
@@ -113,7 +125,10 @@ class LiveModel:
         tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
         if architecture.vocabulary != tokenizer.size or not _fit(manifest, architecture):
             raise ArtifactError(f"{directory}: tokenizer, labels and architecture do not fit")
-        return cls(manifest, tokenizer, catalog.restore(architecture, directory / artifact.WEIGHTS))
+        network = catalog.restore(architecture, directory / artifact.WEIGHTS)
+        model = cls(manifest, tokenizer, network)
+        model.directory = directory
+        return model
 
     def of(self, task: Task) -> "LiveModel":
         """Return this version as one that answers `task` alone; UsageError where it does not."""
@@ -130,14 +145,32 @@ class LiveModel:
         """Return the same version with a network that computes in `precision`."""
         architecture = catalog.read(self.manifest.architecture)
         network = catalog.computing_in(precision, self.network, architecture)
-        return LiveModel(self.manifest, self._tokenizer, network)
+        return self.with_network(network, f"keras-{precision}")
+
+    def with_network(self, network: Any, build: str) -> "LiveModel":
+        """Return the same version with another network of the same input, and how it is called."""
+        other = LiveModel(self.manifest, self._tokenizer, network)
+        other.build, other.directory = build, self.directory
+        other.float32_bytes = self.float32_bytes
+        return other
+
+    def running(self, run: Any, build: str, weight_bytes: int) -> "LiveModel":
+        """Return the same version with another function from padded ids to outputs.
+
+        It shares the answerer's reading and, until somebody takes it, the network.
+        """
+        other = copy(self)
+        other.answerer = copy(self.answerer)
+        other.answerer.run = run
+        other.build, other.weight_bytes = build, weight_bytes
+        return other
 
     def folded(self) -> "LiveModel | None":
         """Return the same version with its network folded (`models.folding`), where it can be."""
         network = fold(self.network, catalog.read(self.manifest.architecture))
         if network is None:
             return None
-        other = LiveModel(self.manifest, self._tokenizer, network)
+        other = self.with_network(network, "keras-folded")
         other.array_tokens = ARRAY_TOKENS
         return other
 
@@ -145,11 +178,6 @@ class LiveModel:
     def parts(self) -> "tuple[LiveModel, ...]":
         """Return the models in it that can be asked for themselves; it is the first."""
         return (self,)
-
-    @property
-    def weight_bytes(self) -> int:
-        """What the weights take in memory."""
-        return 4 * int(self.network.count_params())
 
     @property
     def traces(self) -> int:
@@ -178,7 +206,7 @@ class LiveModel:
         sizes = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
         if len(pieces) > len(parsed):
             length = bucket(int(sizes.max()), self.lengths)
-        ids = np.zeros((rows, length, *self._width), dtype=np.int32)
+        ids = np.zeros((rows, length, *self.width), dtype=np.int32)
         if pieces:
             real = np.arange(length) < sizes[:, None]
             ids[: len(pieces)][real] = np.concatenate(pieces)
@@ -210,7 +238,7 @@ class LiveModel:
     def _run(self, ids: Ids, rows: int) -> list[Any]:
         """Return the network's outputs of the first `rows` rows."""
         arrays = self.answerer.run(tf.convert_to_tensor(ids))
-        outputs = [array.numpy()[:rows] for array in arrays]
+        outputs = [array_of(array)[:rows] for array in arrays]
         if not all(np.isfinite(output).all() for output in outputs):
             raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
         return outputs
@@ -280,12 +308,18 @@ class LiveModel:
         """Whether two answers to the same text are the same within `tolerance`."""
         return self.answerer.agree(one, other, self.tolerance)
 
+    @property
+    def expected(self) -> tuple[Prediction, ...]:
+        """What it should answer to its samples: what its build gave when it was made."""
+        build = (self.manifest.builds or {}).get(self.build)
+        return build.samples if build else tuple(one.prediction for one in self.manifest.samples)
+
     def check_samples(self) -> None:
         """Compare with the answers this version gave when it was made; else ArtifactError."""
         samples = self.manifest.samples
         answers = self.ask([sample.question for sample in samples])
-        for sample, answer in zip(samples, answers, strict=True):
-            if not self.agree(sample.prediction, answer):
+        for sample, right, answer in zip(samples, self.expected, answers, strict=True):
+            if not self.agree(right, answer):
                 raise ArtifactError(
                     f"{self.manifest.name} does not give its own sample answer for "
                     f"{sample.text[:40]!r}"

@@ -23,8 +23,7 @@ def load(directory: Path) -> LiveModel:
 def as_served(model: LiveModel) -> LiveModel:
     """Return a warm model in the way that workers run it, each part of a cascade in its own."""
     if isinstance(model, LiveCascade):
-        parts = as_served(model.cheap), as_served(model.strong)
-        return LiveCascade(model.manifest, *parts)
+        return model.of_parts(as_served(model.cheap), as_served(model.strong))
     if isinstance(model, LiveExits):
         return model
     return faster.chosen(model, model.manifest.run or AS_USUAL)

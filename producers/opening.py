@@ -88,6 +88,10 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         else:
             with Path(name).open("rb") as file:
                 yield file
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Cannot read {shown(name)}: a part of it is no {error.encoding} ({error.reason})."
+        ) from None
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"Cannot read {shown(name)}: {why}.") from error

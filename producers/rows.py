@@ -153,6 +153,8 @@ def _table(name: str, needed: Sequence[str], delimiter: str, tell: Callable[[str
             continue
         if header is None:
             header = values
+            if any(map(_is_spoilt, header)):
+                raise DataError(f"{shown(name)}: its first line, the header, is not UTF-8.")
             require(name, needed, header)
         elif values:
             yield _row_of(number, header, values)
@@ -162,9 +164,14 @@ def _row_of(number: int, header: list[str], values: list[str]) -> Row:
     if len(values) != len(header):
         said = f"{len(values)} values, but the header has {len(header)}"
         return Row(number, {}, InvalidJobError("invalid_field", said))
-    if any(not one.isascii() and any("\udc80" <= x <= "\udcff" for x in one) for one in values):
+    if any(map(_is_spoilt, values)):
         return Row(number, {}, InvalidJobError("not_utf8", wire.REASONS["not_utf8"]))
     return Row(number, dict(zip(header, values, strict=True)))
+
+
+def _is_spoilt(value: str) -> bool:
+    """Whether some of its bytes were no UTF-8."""
+    return not value.isascii() and any("\udc80" <= sign <= "\udcff" for sign in value)
 
 
 def _parquet(name: str, needed: Sequence[str]) -> Rows:

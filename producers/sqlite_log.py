@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import SettingsError, UnavailableError
+from schemas.job import DEFAULT_TENANT
 from schemas.settings import variable_of
+from schemas.topics import DEAD_LETTERS
 
 PARTITIONS: Final = 4
 OFFSET_BITS: Final = 40
@@ -36,9 +38,15 @@ CREATE TABLE IF NOT EXISTS record (
 """
 _ERASE: Final = """
 UPDATE record SET value = NULL
-WHERE key = ? AND value IS NOT NULL AND ? = CASE json_valid(CAST(value AS TEXT)) WHEN 1
-    THEN coalesce(json_extract(CAST(value AS TEXT), '$.tenant'), 'default') END
+WHERE value IS NOT NULL AND (
+    key = :job_id OR id >> :bits IN (
+        SELECT p.id FROM partition p JOIN topic t ON p.topic = t.id WHERE t.name = :letters
+    )
+) AND CASE json_valid(CAST(value AS TEXT)) WHEN 1
+    THEN json_extract(CAST(value AS TEXT), '$.job_id') = :job_id
+        AND coalesce(json_extract(CAST(value AS TEXT), '$.tenant'), :usual) = :tenant END
 """
+"""Dead letters have keys of their own and say whose they are; a key of theirs is nobody's id."""
 
 
 def open_log(path: Path) -> sqlite3.Connection:
@@ -81,7 +89,7 @@ def append(
 
 
 def erase_job(path: Path, tenant: str, job_id: str) -> int:
-    """Empty the records of a job, which keep their places; how many there were.
+    """Empty a job's records and dead letters, which keep their places; how many there were.
 
     Raises:
         UnavailableError: the file cannot be used.
@@ -89,9 +97,11 @@ def erase_job(path: Path, tenant: str, job_id: str) -> int:
     if not path.exists():
         return 0
     connection = open_log(path)
+    given: dict[str, str | int] = {"job_id": job_id, "tenant": tenant, "usual": DEFAULT_TENANT}
+    given |= {"letters": DEAD_LETTERS, "bits": OFFSET_BITS}
     try:
         with translated(path), transaction(connection):
-            return connection.execute(_ERASE, (job_id, tenant)).rowcount
+            return connection.execute(_ERASE, given).rowcount
     finally:
         connection.close()
 

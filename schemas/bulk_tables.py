@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-from schemas.columns import Document, UtcDateTime, metadata
+from schemas.columns import Document, UtcDateTime, metadata, version_column
 
 bulk = Table(
     "bulk",
@@ -63,3 +63,16 @@ bulk_error = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
 )
+
+rerun = Table(
+    "rerun",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False, comment="of its answers"),
+    Column("bulk_id", String(32), nullable=False, unique=True),
+    Column("name", String(100), nullable=False, comment="of its bulk job"),
+    version_column("from_version_id"),
+    version_column("to_version_id"),
+    Column("pieces", Integer, nullable=False, comment="that are noted"),
+    Column("place", Document, nullable=False, comment="the record after which it goes on"),
+)
+"""Rows stay when their bulk job leaves: a run's number is never given twice."""

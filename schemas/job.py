@@ -51,6 +51,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[str, Meta(max_length=200)] | None,
         Meta(description="The bulk submission this job belongs to."),
     ] = None
+    run: Annotated[
+        int,
+        Meta(ge=0, le=2**31 - 1, description="0, or the number of a re-run, unseen until applied."),
+    ] = 0
     metadata: Annotated[
         dict[str, Any], Meta(description="Kept beside the result, never interpreted.")
     ] = {}

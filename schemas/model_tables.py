@@ -115,6 +115,7 @@ model_replica = Table(
     Column("memory_bytes", BigInteger, nullable=False),
     Column("loaded_at", UtcDateTime, comment="null: it is not READY"),
     Column("heartbeat_at", UtcDateTime, nullable=False),
+    Column("build", Text, comment="form of its network that is served; null: it is not READY"),
 )
 
 deployment = Table(

@@ -90,8 +90,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Its file in the version's directory."""
     bytes: int
     """Its length."""
-    score: float
-    """On the dev texts, 0 to 1: accuracy, the scheme's F1 or ROUGE-L."""
+    score: float | None
+    """On dev texts, 0 to 1: accuracy, the scheme's F1 or ROUGE-L; None where there were none."""
     deltas: Deltas
     """Against the float32 network of the same version."""
     tolerance: Annotated[float, Meta(ge=0, le=0.5)] = 1e-4

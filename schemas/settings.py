@@ -119,6 +119,9 @@ class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     store: str = ""
     """Directory or fsspec URL (`s3://bucket/models`) that versions are copied to when they are
     registered, for workers on all machines. Empty: all machines see the registered path."""
+    starters: str = "all"
+    """Shipped models that are registered and routed at a start: `all`, `none` or `NAME,NAME`. What
+    is registered already stays; a worker starts the quicker the fewer it has to load."""
     trial_s: Positive = 300.0
     """Seconds that the trial of a version may take before it is refused."""
     trial_memory_mib: Annotated[int, Meta(ge=512)] = 4096

@@ -10,10 +10,12 @@
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
     bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
+         ── rerun                             what one version answered, asked of another one
 
 A *record* is (topic_id, partition, record_offset); it stands in `result` or in `ending`, never in
-both. A *job* is (tenant, job_id, task, run); it has one `result` at most. The views for people
-(`classification`, `sentiment`, `summarization`, `tagging`, `tag_span`) are made by the migrations.
+both. A *job* is (tenant, job_id, task, run); it has one `result` at most; run 0 is what
+stands. The views for people (`classification`, `sentiment`, `summarization`, `tagging`, `tag_span`)
+are made by the migrations.
 """
 
 from sqlalchemy import (
@@ -34,7 +36,7 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.bulk_tables import bulk, bulk_chunk, bulk_error
+from schemas.bulk_tables import bulk, bulk_chunk, bulk_error, rerun
 from schemas.columns import (
     Document,
     Serial,
@@ -71,6 +73,7 @@ __all__ = [
     "model_replica",
     "model_version",
     "partition_claim",
+    "rerun",
     "result",
     "route",
     "shadow_result",
@@ -114,6 +117,7 @@ result = Table(
     ),
     Column("worker_id", Text, comment="who computed it"),
     Column("formed_at", UtcDateTime, comment="of its batch"),
+    Column("build", Text, comment="form of the version's network that answered; null: not known"),
     CheckConstraint("length(tenant) BETWEEN 1 AND 100", name="tenant"),
     CheckConstraint("length(job_id) BETWEEN 1 AND 200", name="job_id"),
     CheckConstraint("score BETWEEN 0 AND 1", name="score"),
@@ -166,6 +170,7 @@ shadow_result = Table(
     Column("compute_ms", Float(53), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("error", Text, comment="null: it has an answer"),
+    Column("build", Text, comment="form of the version's network that answered; null: not known"),
     Index(None, "created_at"),
 )
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from workers.dispatcher import Dispatcher
+    from workers.log.past_kafka import KafkaPast
+    from workers.log.past_sqlite import SqlitePast
 
 MISSED_HEARTBEATS = 2
 """Heartbeats that a worker may miss, beyond their own lifetime, before its work is sent again."""
@@ -50,6 +52,7 @@ class Store:
         from workers.sql.ledger import SqlLedger
         from workers.sql.profiles import SqlProfiles
         from workers.sql.registry import SqlRegistry
+        from workers.sql.rerun import SqlReruns
         from workers.sql.results import SqlResults
         from workers.sql.rollouts import SqlRollouts
         from workers.sql.upgrade import require_current, upgrade
@@ -68,6 +71,7 @@ class Store:
         self.profiles = SqlProfiles(self.engine)
         self.rollouts = SqlRollouts(self.engine)
         self.bulks = SqlBulks(self.engine)
+        self.reruns = SqlReruns(self.engine)
         self.arms = SqlArms(self.engine)
 
     def __enter__(self) -> Self:
@@ -91,6 +95,17 @@ def open_log(settings: Settings) -> JobLog:
     from workers.log.sqlite import SqliteLog
 
     return SqliteLog(settings.log_path)
+
+
+def open_past(settings: Settings) -> "KafkaPast | SqlitePast":
+    """The log, to read records again that were read before; beside whoever serves."""
+    if settings.kafka.bootstrap_servers:
+        from workers.log.past_kafka import KafkaPast
+
+        return KafkaPast(settings.kafka)
+    from workers.log.past_sqlite import SqlitePast
+
+    return SqlitePast(settings.log_path)
 
 
 def open_writer(settings: Settings) -> LogWriter:

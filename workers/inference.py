@@ -65,6 +65,10 @@ class TextModel(Protocol):
     def weight_bytes(self) -> int:
         """What its weights take in memory."""
 
+    @property
+    def build(self) -> str:
+        """Which form of the version's network it runs, as results name it."""
+
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """Text parsing: one `Tokens` for each question."""
 
@@ -132,7 +136,7 @@ def solve(given: Read, memory: Memory) -> tuple[list[Answer], list[Ending]]:
     answers: list[Answer] = []
     for item, outcome in zip(given.timely, _outcomes(given, memory), strict=True):
         if isinstance(outcome, Prediction):
-            answers.append(Answer(item, outcome))
+            answers.append(Answer(item, outcome, outcome.build or given.model.build))
         elif not _is_exhaustion(outcome):
             endings.append(_poisoned(item, given.batch.version_id, outcome))
     return answers, endings

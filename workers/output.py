@@ -35,10 +35,8 @@ class Column(msgspec.Struct, frozen=True):
 
     name: str
     kind: str = "string"
-    """A key of `KINDS`; what is neither a number nor a string is written as JSON, but in JSONL."""
-
-
-KINDS: Final = ("string", "int", "float", "bool", "json", "spans")
+    """`string`, `int`, `float`, `bool`, `json` or `spans`; what is neither a number nor a string is
+    written as JSON, but in JSONL."""
 
 
 def form_of(path: Path, named: str | None) -> Form:

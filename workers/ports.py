@@ -101,6 +101,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     item: BatchItem
     prediction: Prediction
+    build: str | None = None
+    """Form of the version's network that gave it, or which of its networks; None: not known."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 
 from models import artifact
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, SettingsError
 from schemas.model_version import Language
 from schemas.task import Task
 from workers.ports import ModelVersion, Registry
@@ -48,14 +48,37 @@ def find(digest: str) -> Path | None:
     return None
 
 
-def enroll(registry: Registry) -> list[ModelVersion]:
-    """Register every starter version and route what has no route; safe to repeat.
+def chosen(wanted: str) -> list[Path]:
+    """The shipped directories that `models.starters` names: `all`, `none` or `NAME,NAME`.
+
+    Raises:
+        SettingsError: no starter has such a name.
+    """
+    shipped = {path.name: path for path in directories()}
+    if wanted in ("all", "none"):
+        return list(shipped.values()) if wanted == "all" else []
+    names = [name.strip() for name in wanted.split(",")]
+    if unknown := sorted(set(names) - shipped.keys()):
+        raise SettingsError(
+            f"`models.starters` names `{unknown[0][:60]}`, which is not shipped. "
+            f"Choose among {', '.join(shipped)}, or write `all` or `none`."
+        )
+    return [shipped[name] for name in names]
+
+
+def enroll(registry: Registry, wanted: str = "all") -> list[ModelVersion]:
+    """Register the wanted starters and route what has no route; safe to repeat.
+
+    Args:
+        registry: where they are entered.
+        wanted: see `chosen`.
 
     Raises:
         ArtifactError: a shipped file is damaged: install again.
+        SettingsError: no starter has such a name.
     """
     known = {version.digest: version for version in registry.versions()}
-    return [_enroll(registry, known, path) for path in directories()]
+    return [_enroll(registry, known, path) for path in chosen(wanted)]
 
 
 def _enroll(registry: Registry, known: Mapping[str, ModelVersion], path: Path) -> ModelVersion:

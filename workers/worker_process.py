@@ -144,7 +144,7 @@ class WorkerProcess:
         bus = RedisBus(self._redis_url(), self._settings.worker.heartbeat_s)
         bus.ping()
         with Store(self._settings) as store:
-            starters.enroll(store.registry)
+            starters.enroll(store.registry, self._settings.models.starters)
             registry = CollectorRegistry()
             worker = self._worker(store, bus, WorkerMetrics(registry))
             self._queue = worker.queue

@@ -3,8 +3,11 @@
 --
 --     psql -d textmill -f deploy/sql/reader.sql
 --     CREATE ROLE dashboard LOGIN PASSWORD '...' IN ROLE textmill_reader;
+--     psql -d textmill -f deploy/sql/reader.sql
 --
--- Safe to repeat; run it again after `textmill db upgrade`, which may make tables and views.
+-- Its members read what it may read. That their transactions are read-only and their statements end
+-- after a minute is set for each of them, since PostgreSQL does not inherit such settings: so run it
+-- again for a new member, and after `textmill db upgrade`, which may make tables and views.
 
 DO $$ BEGIN
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'textmill_reader') THEN
@@ -12,14 +15,22 @@ DO $$ BEGIN
     END IF;
 END $$;
 
-ALTER ROLE textmill_reader SET default_transaction_read_only = on;
-ALTER ROLE textmill_reader SET statement_timeout = '60s';
+DO $$ DECLARE member text; BEGIN
+    FOR member IN
+        SELECT rolname FROM pg_roles
+        WHERE pg_has_role(oid, 'textmill_reader', 'member') AND NOT rolsuper
+    LOOP
+        member := quote_ident(member);
+        EXECUTE 'ALTER ROLE ' || member || ' SET default_transaction_read_only = on';
+        EXECUTE 'ALTER ROLE ' || member || ' SET statement_timeout = 60000';
+    END LOOP;
+END $$;
 
 GRANT USAGE ON SCHEMA public TO textmill_reader;
 GRANT SELECT ON
-    classification, sentiment, summarization, tagging, tag_span,
+    classification, sentiment, summarization, tagging, tag_span, rerun_change,
     result, ending, model, model_version, route, cost_profile, partition_claim,
-    bulk_chunk, bulk_error
+    bulk_chunk, bulk_error, rerun
 TO textmill_reader;
 GRANT SELECT (bulk_id, name, tenant, state, priority, created_at, submitted_at, changed_at)
     ON bulk TO textmill_reader;

@@ -28,11 +28,12 @@ def parse(
     questions: Sequence[Question], tokenizer: Tokenizer | Units, encoder: EncoderConfig
 ) -> list[Parsed]:
     """Normalise and tokenise; an empty text is one unknown token."""
+    encode, longest = _encoder(tokenizer, encoder).encode, encoder.length
+    if not isinstance(encoder, DialogueConfig):
+        return [_text(ids, longest) for ids in encode([one.text for one in questions])]
     read = [spoken(one, encoder) for one in questions]
-    ids = iter(_encoder(tokenizer, encoder).encode([turn for one in read for turn in one]))
-    if isinstance(encoder, DialogueConfig):
-        return [_dialogue([next(ids) for _ in one], encoder.length) for one in read]
-    return [_text(one, encoder.length) for one in ids]
+    ids = iter(encode([turn for one in read for turn in one]))
+    return [_dialogue([next(ids) for _ in one], longest) for one in read]
 
 
 def _encoder(tokenizer: Tokenizer | Units, encoder: EncoderConfig) -> Tokenizer | Units | Spelt:
@@ -44,7 +45,10 @@ def _encoder(tokenizer: Tokenizer | Units, encoder: EncoderConfig) -> Tokenizer 
 
 
 def _text(ids: Ids, longest: int) -> Parsed:
-    most, tokens = reach(longest), len(ids)
+    tokens = len(ids)
+    if tokens <= longest:
+        return Parsed(ids=ids, tokens=tokens, truncated=False)
+    most = reach(longest)
     return Parsed(
         ids=ids[:most], tokens=tokens, truncated=tokens > most, windows=windows(tokens, longest)
     )

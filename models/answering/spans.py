@@ -43,7 +43,8 @@ class SpanAnswerer:
         self._tokenizer, self._limit, self._labels = tokenizer, manifest.max_length, manifest.labels
         self._features = catalog.of_tokens(catalog.read(manifest.architecture).encoder).features
         self._scheme = scheme_of(manifest.labels)
-        self._grammar = grammar(manifest.labels)
+        self.grammar = grammar(manifest.labels)
+        """What may follow what."""
         self.run = traced(self.read, network)
 
     @staticmethod
@@ -53,7 +54,7 @@ class SpanAnswerer:
 
     def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
         """Return the best tags and their probabilities, each [rows, length]."""
-        return tuple(decode(network, ids, self._grammar))
+        return tuple(decode(network, ids, self.grammar))
 
     def parse(self, questions: Sequence[Question]) -> list[Tagged]:
         """Cut into units; a text without any is one unknown unit that no span can be of."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from models.answering.classes import ClassAnswerer
+from models.answering.spans import SpanAnswerer
 from models.live_model import LiveModel
-from models.training import scoring
+from models.training import data, scoring, summarised, tagged
 from models.training.reading.corpus import Reading
 from schemas.prediction import Prediction
 from schemas.question import Question
@@ -71,6 +73,15 @@ def agreement(ours: Sequence[Prediction], theirs: Sequence[Prediction]) -> float
 def _said(answer: Prediction) -> object:
     spans = [(one.start, one.end, one.label) for one in answer.spans or ()]
     return answer.label, answer.summary, spans
+
+
+def questions(model: LiveModel, path: Path, reading: Reading | None = None) -> list[Question]:
+    """Return the texts of a file of the model's task, without what should be answered."""
+    if isinstance(model.answerer, SpanAnswerer):
+        return [Question(one.text) for one in tagged.corpus([path], reading=reading)]
+    if isinstance(model.answerer, ClassAnswerer):
+        return [one.question for one in data.corpus([path], reading)]
+    return [one.question for one in summarised.corpus([path], reading)]
 
 
 def score(model: LiveModel, dev: Path, reading: Reading | None = None) -> float:

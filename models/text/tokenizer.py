@@ -31,6 +31,8 @@ from schemas.errors import ArtifactError
 __all__ = ["PAD", "UNKNOWN", "Ids", "Tokenizer"]
 
 Ids = NDArray[np.int32]
+_NOTHING = np.array([UNKNOWN], dtype=np.int32)
+"""What is read of an empty text."""
 
 
 class Tokenizer:
@@ -100,16 +102,14 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Return one int32 array a text, uncut; an empty text is one unknown token."""
-        return [
-            np.array(ids or [UNKNOWN], dtype=np.int32)
-            for ids in self._encode([normalise(text) for text in texts])
-        ]
+        encoded = self._encode([normalise(text) for text in texts])
+        return [ids if len(ids) else _NOTHING for ids in encoded]
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def _encode(self, texts: Sequence[str]) -> list[Ids]:
         if self._words is not None:
             return self._words.encode(texts)
         encoded = self._rust.encode_batch_fast(texts, add_special_tokens=False)
-        return [one.ids for one in encoded]
+        return [np.array(one.ids, dtype=np.int32) for one in encoded]
 
 
 class _Cleaned:

@@ -164,12 +164,17 @@ def tokens_of(text: str) -> int:
     return signs + max(len(text) - signs, 0) // ASCII_A_TOKEN + 1
 
 
+def _type_of(value: object) -> type:
+    """Of a number that no column of numbers holds none that has a kind."""
+    return object if isinstance(value, int) and not -(2**63) <= value < 2**63 else type(value)
+
+
 def _kinds(piece: Sequence[Found]) -> dict[str, Kind]:
     seen: dict[str, set[type]] = {}
     for one in piece:
         for name, value in one.values.items():
             if value is not None:
-                seen.setdefault(name, set()).add(type(value))
+                seen.setdefault(name, set()).add(_type_of(value))
             elif name not in seen:
                 seen[name] = set()
     kinds: dict[str, Kind] = {}

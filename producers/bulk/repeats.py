@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
+from schemas.errors import UnavailableError
+
 CACHE_KIB: Final = 32 * 1024
 
 
@@ -31,8 +33,22 @@ class Repeats:
         self._seen.execute("CREATE TABLE seen (text BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID")
 
     def note(self, texts: Sequence[tuple[int, str]]) -> dict[int, int]:
-        """Take in `(row, text)`, rows rising; the rows whose text came before, and where."""
+        """Take in `(row, text)`, rows rising; the rows whose text came before, and where.
+
+        Raises:
+            UnavailableError: there is no room for them.
+        """
         digests = {row: self._digest(text) for row, text in texts}
+        try:
+            return self._noted(digests)
+        except sqlite3.Error as error:
+            raise UnavailableError(
+                f"Which texts came before cannot be kept in the temporary directory: {error}. Make "
+                "room, name another directory in SQLITE_TMPDIR, or give --no-reuse; then the same "
+                "command goes on."
+            ) from None
+
+    def _noted(self, digests: dict[int, bytes]) -> dict[int, int]:
         self._seen.execute("BEGIN")
         self._seen.executemany(
             "INSERT OR IGNORE INTO seen VALUES (?, ?)", ((d, row) for row, d in digests.items())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from producers.bulk.condition import Condition
 from producers.rows import TEXT
@@ -45,6 +45,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     on_error: Literal["skip", "stop"] = "skip"
     reuse: bool = True
     """Whether equal texts are answered once."""
+    again: str | UnsetType = UNSET
+    """`NAME@3`, whose texts are answered again by `model`; absent where files are."""
 
     @property
     def needed(self) -> list[str]:
@@ -58,13 +60,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def name(self) -> str:
         """The name of a job that was given none: the same for the same request."""
-        stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(self.files[0].path).name).strip("-")[:40]
+        of = f"rerun-{self.again}-{self.model}" if self.again else Path(self.files[0].path).name
+        stem = re.sub(r"[^A-Za-z0-9]+", "-", of).strip("-")[:40]
         digest = blake2b(msgspec.msgpack.encode(self), digest_size=4).hexdigest()
         return f"{stem or 'bulk'}-{digest}"
 
 
 def file_at(path: Path, *, ours: bool = False) -> File:
-    """The file or directory as it is now.
+    """The file or directory as it is now; a link keeps its name, which tells what is in it.
 
     Raises:
         DataError: there is none.
@@ -75,7 +78,7 @@ def file_at(path: Path, *, ours: bool = False) -> File:
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from None
     return File(
-        path=str(path.resolve()),
+        path=str(path.parent.resolve() / path.name),
         size=sum(one.st_size for one in stats),
         changed_at=max(one.st_mtime_ns for one in stats),
         ours=ours,

@@ -11,6 +11,8 @@ from schemas.errors import InvalidJobError
 
 CHUNK: Final = 5000
 """Rows of a piece: what is published together, and what a crash may cost again."""
+CHARACTERS: Final = 16 * 1024 * 1024
+"""Of the strings in a piece: one of long texts ends sooner, for a piece is held in memory."""
 
 
 class Found(NamedTuple):
@@ -22,11 +24,6 @@ class Found(NamedTuple):
     line: int
     values: dict[str, Any]
     problem: InvalidJobError | None
-
-    @property
-    def place(self) -> str:
-        """File and line, for people."""
-        return f"{self.file}, line {self.line}"
 
 
 def found(request: Request, tell: Tell = lambda text: None) -> Iterator[Found]:
@@ -46,9 +43,16 @@ def found(request: Request, tell: Tell = lambda text: None) -> Iterator[Found]:
 def pieces(
     request: Request, tell: Tell = lambda text: None, size: int = CHUNK
 ) -> Iterator[list[Found]]:
-    """The rows in pieces of `size`, the last one shorter."""
-    rest = found(request, tell)
-    while piece := list(itertools.islice(rest, size)):
+    """The rows in pieces of `size`, the last one shorter; or that hold `CHARACTERS` before."""
+    piece: list[Found] = []
+    held = 0
+    for one in found(request, tell):
+        piece.append(one)
+        held += _characters(request, one)
+        if len(piece) == size or held >= CHARACTERS:
+            yield piece
+            piece, held = [], 0
+    if piece:
         yield piece
 
 
@@ -67,6 +71,14 @@ def text_of(request: Request, one: Found) -> str:
         kind = "parts: name a member of it, as in COLUMN.MEMBER" if _has_parts(text) else "no text"
         raise InvalidJobError("invalid_field", f"`{request.text_column}` holds {kind}")
     return text
+
+
+def _characters(request: Request, one: Found) -> int:
+    """Of its columns, and of its text where that is a member of one."""
+    strings = [*one.values.values()]
+    if request.text_column not in one.values:
+        strings.append(value_at(one.values, request.text_column))
+    return sum(len(each) for each in strings if isinstance(each, str))
 
 
 def _has_parts(value: object) -> bool:

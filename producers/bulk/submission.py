@@ -5,7 +5,7 @@
 A piece counts once the manifest has it, and it is noted only when the log has all of its jobs. So a
 submitter may die anywhere and be started again: it reads past what is noted and goes on. The piece
 that was under way is published again; its jobs have the same ids, and the second of each ends as
-DUPLICATE. `CHUNK` rows of memory are held, whatever the size of the input.
+DUPLICATE. A piece is held in memory, `CHUNK` rows or `CHARACTERS`, whatever the size of the input.
 """
 
 from collections.abc import Callable, Mapping
@@ -78,6 +78,17 @@ class Progress(msgspec.Struct, kw_only=True):
 Watch = Callable[[Progress], None]
 
 
+def check(request: Request) -> None:
+    """Refuse what cannot be submitted, by its first piece: before a job has its name for ever.
+
+    Raises:
+        DataError: see `read`; or there is no row at all.
+    """
+    for _ in read(request, "0"):
+        return
+    raise DataError(f"There is no row in {', '.join(file.path for file in request.files)}.")
+
+
 def submit(
     begun: Begun,
     request: Request,
@@ -117,11 +128,5 @@ def submit(
             state = manifest.keep(begun.bulk_id, chunk, columns)
         progress.add(chunk)
         watch(progress)
-    if not progress.rows:
-        raise DataError(f"There is no row in {_named(request)}.")
     manifest.finish(begun.bulk_id)
     return progress
-
-
-def _named(request: Request) -> str:
-    return ", ".join(file.path for file in request.files)

@@ -41,6 +41,11 @@ def servers(
     return Servers(kafka_service, redis_service, postgres_service)
 
 
+STARTERS = "TEXTMILL_MODELS__STARTERS"
+LABELLERS = "banking-en,intent-en,sentiment-en,sentiment-zh,topic-zh"
+"""The starters that classify and judge: a test that asks for nothing else starts sooner."""
+
+
 @contextmanager
 def on_servers(
     servers: Servers, directory: Path, *, partitions: int = 4, upgraded: bool = True

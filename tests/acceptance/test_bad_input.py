@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.acceptance.conftest import Servers
+from tests.acceptance.conftest import LABELLERS, STARTERS, Servers
 from tests.acceptance.running import Installation, Running
 
 CANARY = "canary-7f3ab1-kanarienvogel"
@@ -147,6 +147,7 @@ def test_embedded(embedded: Installation) -> None:
     for topic, key, value in records():
         writer.append(topic, [(key, value)])  # type: ignore[list-item]  # a tombstone
     writer.close()
+    embedded.settings[STARTERS] = LABELLERS
     serving = embedded.start("serve")
     judge(embedded, EXPECTED_RECORDS)
     letters_are_on_their_topic(embedded, lambda: embedded_letters(embedded))
@@ -157,6 +158,7 @@ def test_on_real_services(real: Installation, servers: Servers) -> None:
     import redis
 
     publish_to_kafka(servers.kafka.url)
+    real.settings[STARTERS] = LABELLERS
     processes = [real.start("work"), real.start("dispatch")]
     judge(real, EXPECTED_RECORDS + len(HEADERS))
     for name in HEADERS:

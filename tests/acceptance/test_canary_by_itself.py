@@ -14,6 +14,7 @@ import pytest
 from models import artifact
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
+from tests.acceptance.conftest import STARTERS
 from tests.acceptance.running import Installation
 from workers import starters
 
@@ -77,7 +78,7 @@ def judged(real: Installation, numbers: "count[int]", reference: str) -> dict[st
 def test_a_worse_canary_goes_back_and_an_equal_one_is_promoted(
     real: Installation, tmp_path: Path
 ) -> None:
-    real.settings |= GUARDED
+    real.settings |= GUARDED | {STARTERS: "sentiment-en"}
     real.start("serve")
     routed = "SELECT count(*) FROM route WHERE task = 'sentiment' AND lang = 'en'"
     real.wait_for("the starters are entered", lambda: real.one(routed), SECONDS)

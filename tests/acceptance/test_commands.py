@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance import verdicts
+from tests.acceptance.conftest import LABELLERS, STARTERS
 from tests.acceptance.running import Installation, Running, write_lines
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ REVIEWS = [
 
 def test_publish_serve_look(embedded: Installation) -> None:
     """JSON lines, plain lines and standard input go in; table, JSON lines and CSV come out."""
+    embedded.settings[STARTERS] = LABELLERS
     lines = [json.dumps(one, ensure_ascii=False) for one in REVIEWS]
     file = write_lines(embedded.directory / "reviews.jsonl", lines)
     said = embedded.run("publish", "--task", "sentiment", str(file)).stdout
@@ -96,6 +98,7 @@ def test_schema_is_the_shipped_one(embedded: Installation) -> None:
 
 def test_sigterm_under_load_loses_nothing(installation: Installation) -> None:
     """What is in hand is finished, what is not stays in the log, a new start finishes the rest."""
+    installation.settings[STARTERS] = "intent-en"
     texts = [f"please book me table number {n} for {n % 12} o'clock" for n in range(JOBS)]
     file = write_lines(installation.directory / "texts.txt", texts)
     installation.run("publish", str(file))

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import STARTERS
 from tests.acceptance.running import Installation, write_lines
 from tests.dialogues import FLIGHT_LAST, HOTEL_LAST
 
 SECONDS = 180
 ZH, EN = "王建国　在北京大学工作。", "Maria Lopez lives in Toronto…  ﬁne!"
+ANSWERING = "intent-en,ner-en,ner-zh,pos-en,sentiment-en,words-zh"
 ASKED = {
     "names-zh": {"text": ZH},
     "names-en": {"text": EN},
@@ -33,6 +35,7 @@ SPANS = "SELECT span_start, span_end, span_label, span_text FROM tag_span WHERE 
 def answered(tmp_path_factory: pytest.TempPathFactory, orders: Path) -> Iterator[Installation]:
     """An installation that has answered all jobs."""
     with Installation(tmp_path_factory.mktemp("answered")) as embedded:
+        embedded.settings[STARTERS] = ANSWERING
         embedded.run("models", "register", str(orders))
         for task, jobs in (("tagging", ASKED), ("classification", SPOKEN)):
             lines = [json.dumps({"job_id": name, **job}) for name, job in jobs.items()]

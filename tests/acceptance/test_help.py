@@ -14,6 +14,7 @@ COMMANDS = [
         ["publish"],
         ["demo"],
         ["train"],
+        ["compress", "quantise"],
         ["pretrain"],
         ["evaluate"],
     ),
@@ -27,7 +28,7 @@ COMMANDS = [
     *(["models", "compare"], ["models", "why"], ["results", "count"], ["results", "export"]),
     *(["bulk", "submit"], ["bulk", "status"], ["bulk", "watch"], ["bulk", "list"]),
     *(["bulk", "pause"], ["bulk", "resume"], ["bulk", "cancel"], ["bulk", "priority"]),
-    *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"]),
+    *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"], ["bulk", "rerun"]),
     *(["db", "maintain"], ["erase"]),
     *(["compress", "cascade"], ["compress", "early-exit"]),
 ]

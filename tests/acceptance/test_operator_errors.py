@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.services.ports import free_port
-from tests.acceptance.conftest import Servers, empty_broker, on_servers
+from tests.acceptance.conftest import STARTERS, Servers, empty_broker, on_servers
 from tests.acceptance.running import Installation
 
 SECONDS = 60
@@ -93,6 +93,8 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["publish", "--model", "No Model", "-"], ["model"]),
         (["results", "get", "nobody-sent-this"], ["nobody-sent-this"]),
         (["train", "--lang", "en", "--name", "x", "--out", "v"], ["--task", "[[tasks]]"]),
+        (["compress", "quantise", "nowhere", "--out", "v"], ["nowhere", "manifest"]),
+        (["compress", "quantise", ".", "--out", "v", "--build", "int4"], ["int4", "litert-int8"]),
         (["pretrain", "--lang", "en", "--raw", "nowhere.txt", "--out", "v"], ["nowhere.txt"]),
         (
             [
@@ -120,6 +122,7 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["bulk", "export", "nothing", "--output", "a.csv"], ["textmill bulk list"]),
         (["bulk", "errors", "nothing"], ["textmill bulk list"]),
         (["bulk", "retry", "nothing"], ["textmill bulk list"]),
+        (["bulk", "rerun", "--from", "nothing@1", "--to", "nothing@2"], ["nothing@1"]),
         (["results", "list", "--task", "sentiment", "--model", "m@x"], ["m@x", "name@3"]),
     ],
     ids=" ".join,
@@ -150,6 +153,7 @@ def test_a_bad_line_is_named(
 
 
 def test_a_second_server_on_the_same_directory(embedded: Installation) -> None:
+    embedded.settings[STARTERS] = "none"
     first = embedded.start("serve")
     embedded.wait_for("serving", lambda: "textmill serves" in first.said, 120)
     time.sleep(1)  # it takes the log's lock right after it has greeted

@@ -18,12 +18,13 @@ import pytest
 from deploy.services import Service
 from deploy.services.process import Process
 from tests.acceptance import verdicts
-from tests.acceptance.conftest import Servers, announced, on_servers
+from tests.acceptance.conftest import STARTERS, Servers, announced, on_servers
 from tests.acceptance.running import Installation, Running, tail
 
 COMPUTES = "workers.worker_process"
 TOPIC = "textmill.jobs.classification"
 SETTINGS = {
+    STARTERS: "intent-en",
     "TEXTMILL_WORKER__HEARTBEAT_S": "0.3",
     "TEXTMILL_DISPATCH__LEASE_S": "5",
     "TEXTMILL_DISPATCH__MAX_BATCH": "16",

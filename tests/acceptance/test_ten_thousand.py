@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance import corpora, verdicts
-from tests.acceptance.conftest import Servers, announced
+from tests.acceptance.conftest import LABELLERS, STARTERS, Servers, announced
 from tests.acceptance.corpora import Asked
 from tests.acceptance.running import Installation, environment, write_lines
 
@@ -49,6 +49,7 @@ def alone() -> dict[tuple[str, str], Any]:
 def test_embedded(
     embedded: Installation, records: list[Asked], alone: dict[tuple[str, str], Any]
 ) -> None:
+    embedded.settings[STARTERS] = LABELLERS
     publish_by_command(embedded, records)
     first = embedded.start("serve")
     embedded.wait_for("rows", lambda: embedded.settled() > 2000, SECONDS)
@@ -73,6 +74,7 @@ def test_on_real_services(
     records: list[Asked],
     alone: dict[tuple[str, str], Any],
 ) -> None:
+    real.settings[STARTERS] = LABELLERS
     workers = [real.start("work", "--device", "cpu") for _ in range(2)]
     dispatchers = [real.start("dispatch") for _ in range(2)]
     real.wait_for("workers", lambda: len(announced(servers.redis.url)) == 2, SECONDS)

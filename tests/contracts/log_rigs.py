@@ -18,9 +18,13 @@ from kafka.structs import TopicPartition
 from producers import sqlite_log
 from producers.embedded import SqliteWriter
 from producers.kafka import KafkaWriter
+from producers.sqlite_log import OFFSET_BITS
 from schemas.record import Partition, Record
 from schemas.settings import KafkaSettings
+from workers.bulks.texts import Past
 from workers.log.kafka import KafkaLog
+from workers.log.past_kafka import KafkaPast
+from workers.log.past_sqlite import SqlitePast
 from workers.log.sqlite import SqliteLog
 from workers.log.topics import CONFIGS
 from workers.ports import JobLog, LogWriter, Polled
@@ -39,6 +43,12 @@ class Rig(Protocol):
 
     def writer(self) -> LogWriter:
         """A way in."""
+
+    def past(self) -> Past:
+        """One who reads records again."""
+
+    def forget(self, partition: Partition, before: int) -> None:
+        """Let the records of the first partition go that are older than this offset."""
 
     def put(self, key: str, value: bytes | None) -> None:
         """Write one record that `LogWriter` may refuse."""
@@ -65,6 +75,14 @@ class KafkaRig:
 
     def writer(self) -> LogWriter:
         return KafkaWriter(self.kafka)
+
+    def past(self) -> KafkaPast:
+        return KafkaPast(self.kafka)
+
+    def forget(self, partition: Partition, before: int) -> None:
+        """As a topic does whose retention has passed."""
+        with self.admin() as admin:
+            admin.delete_records({TopicPartition(self.topic, partition.number): before})
 
     def put(self, key: str, value: bytes | None) -> None:
         self.produce(key=key.encode(), value=value)
@@ -134,6 +152,18 @@ class SqliteRig:
 
     def writer(self) -> LogWriter:
         return SqliteWriter(self.path)
+
+    def past(self) -> SqlitePast:
+        return SqlitePast(self.path)
+
+    def forget(self, partition: Partition, before: int) -> None:
+        """As an erasure does."""
+        records = "SELECT id FROM record ORDER BY id"
+        with sqlite3.connect(self.path) as connection:
+            ids = [one for (one,) in connection.execute(records) if one >> OFFSET_BITS == 1]
+            gone = [(one,) for one in ids[:before]]
+            connection.executemany("UPDATE record SET value = NULL WHERE id = ?", gone)
+        connection.close()
 
     def put(self, key: str, value: bytes | None) -> None:
         connection = sqlite_log.open_log(self.path)

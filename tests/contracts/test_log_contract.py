@@ -200,3 +200,23 @@ def test_an_appended_record_can_be_read_at_once_by_an_open_reader(rig: Rig) -> N
         for number in range(10):
             writer.append(rig.topic, [(str(number), b"now")])
             assert len(collect(log, 1)) == 1
+
+
+def test_records_can_be_read_again_by_their_places(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the one who reads, some of them, near and far; not what is forgotten or another's."""
+    monkeypatch.setattr("workers.log.past_kafka.PASSED_OVER", 5)
+    write(rig, 200)
+    with closing(rig.reader()) as log:
+        first, *_ = begin(log, rig.topic)
+        known = {r.offset: r.value for r in collect(log, 200) if r.partition == first}
+        some = sorted(known)[::7]
+        with closing(rig.past()) as past:
+            assert past.values(first, some) == {offset: known[offset] for offset in some}
+            assert past.values(first, [3, 4, 10_000]) == {3: known[3], 4: known[4]}
+            rig.forget(first, 4)
+            assert past.values(first, [3, 4]) == {4: known[4]}
+            assert past.values(first._replace(topic_id="0" * 32), [4]) == {}
+            other = first._replace(topic_id="0" * 32, topic="textmill.jobs.none")
+            assert past.values(other, [4]) == {}

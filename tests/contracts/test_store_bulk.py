@@ -4,11 +4,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from producers import bulk
 from producers.bulk import chunk, submission
@@ -30,6 +32,7 @@ from workers.bulks.kept import forgotten
 from workers.bulks.status import Status, status_of
 from workers.output import Form, written
 from workers.ports import Order
+from workers.sql.maintenance import remove_old_rows
 
 __all__ = ["store_url", "world"]
 
@@ -182,6 +185,19 @@ def test_names_are_of_one_request(bench: Bench) -> None:
         bench.store.bulks.find("july")
 
 
+def test_what_cannot_be_read_takes_no_name(bench: Bench) -> None:
+    bench.write()
+    with pytest.raises(DataError, match="There is no row in"):
+        bench.submit()
+    bench.write(*lines(2))
+    with pytest.raises(DataError, match="None of the first 2 rows is a document"):
+        bench.submit(text_column="body")
+    assert bench.store.bulks.every() == []
+
+    bench.submit()
+    assert bench.status().documents == 2
+
+
 def test_wishes(bench: Bench) -> None:
     bench.write(*lines(2))
     bench.submit()
@@ -201,6 +217,19 @@ def test_wishes(bench: Bench) -> None:
         bulks.wish(bulk_id, state="active")
     with pytest.raises(UsageError, match="was cancelled: give another --name"):
         bench.submit()
+
+
+def test_a_paused_job_stays_however_old(bench: Bench) -> None:
+    bench.write(*lines(2))
+    for name in ("paused", "given-up", "done"):
+        bench.submit(name)
+    bulks, later = bench.store.bulks, datetime.now(UTC) + timedelta(hours=1)
+    bulks.wish(bulks.find("paused").bulk_id, state="paused")
+    bulks.wish(bulks.find("given-up").bulk_id, state="cancelled")
+
+    assert remove_old_rows(bench.store.engine, later)["bulk"] == 2
+    (left,) = bulks.every()
+    assert bulks.orders() == {left.bulk_id: Order("paused", 0)}
 
 
 def test_a_submitter_waits_while_paused_and_ends_when_cancelled(bench: Bench) -> None:
@@ -291,6 +320,52 @@ def test_an_input_that_changed_is_not_joined(bench: Bench) -> None:
         bench.export()
 
 
+def test_an_input_that_changes_during_the_export_is_not_joined(bench: Bench) -> None:
+    bench.write(*lines(3))
+    bench.submit()
+    rows = Export(bench.store, bench.store.bulks.find("june"), flat=False).rows()
+    assert len(next(rows)) == 3
+    bench.write(*lines(2))
+
+    with pytest.raises(DataError, match="has changed since the job was asked for"):
+        next(rows)
+
+
+def test_errors_without_their_places_where_the_input_is_gone(bench: Bench) -> None:
+    bench.write(*lines(2))
+    bench.submit()
+    bench.end(bench.records()[1], Terminal.EXPIRED, "deadline")
+    bench.file.unlink()
+
+    (found,) = errors_of(bench.store, bench.store.bulks.find("june"))
+    assert (found["row"], found["file"], found["line"], found["reason"]) == (
+        2,
+        None,
+        None,
+        "deadline",
+    )
+
+
+def test_repeated_rows_are_read_a_piece_at_a_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be as many as rows; how far the job is, is known without them."""
+    pieces = chunk.pieces
+    monkeypatch.setattr(chunk, "pieces", lambda request, tell: pieces(request, tell, 2))
+    bench.write(*({"text": str(n % 3)} for n in range(6)))
+    bench.submit()
+    asked: list[str] = []
+    event.listen(bench.store.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    assert (bench.status().reused, bench.status().documents) == (3, 3)
+    assert bench.status().eta_s is None
+    rows = Export(bench.store, bench.store.bulks.find("june"), flat=False).rows()
+    assert not [one for one in asked if "reused" in one]
+    for number in range(1, 4):
+        assert len(next(rows)) == 2
+        assert len([one for one in asked if "reused" in one]) == number
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_a_full_disk_leaves_no_file(bench: Bench, suffix: str) -> None:
     bench.write(*lines(3000))
@@ -377,3 +452,35 @@ def test_a_forecast_publishes_nothing(bench: Bench) -> None:
         "workers": 1,
     }
     assert not bench.settings.log_path.exists()
+
+
+def test_a_document_that_failed_twice_counts_once_as_it_failed_last(bench: Bench) -> None:
+    bench.write(*lines(2))
+    bench.submit()
+    first = bench.records()[0]
+    bench.end(first, Terminal.QUARANTINED, "poison")
+    bench.end(first, Terminal.EXPIRED, "deadline")
+
+    assert (bench.status().failed, bench.status().queued) == (1, 1)
+    assert bench.status().reasons == {"EXPIRED deadline": 1}
+    assert [row["error"] for row in bench.export()] == ["EXPIRED deadline", None]
+
+
+def test_our_columns_get_out_of_the_way_of_any_of_the_input(bench: Bench) -> None:
+    bench.write({"text": "a", "state": "x", "state_": "y", "sentiment_label": "z"})
+    bench.submit()
+    bench.answer(bench.records())
+
+    (row,) = bench.export(flat=True)
+    assert [row[name] for name in ("state", "state_", "state__")] == ["x", "y", "done"]
+    assert (row["sentiment_label"], row["sentiment__label"]) == ("z", "positive")
+
+
+def test_rows_of_a_program_may_lack_columns(bench: Bench) -> None:
+    rows = [{"text": "a"}, {"text": "b", "key": 7}]
+    job = bulk.submit(rows, "sentiment", settings=bench.settings)
+    bench.answer(bench.records())
+
+    assert job.table().to_pydict()["key"] == [None, 7]
+    with pytest.raises(UsageError, match="The rows are no table"):
+        bulk.submit([{"text": "a", "key": 7}, {"text": "b", "key": "c"}], "sentiment")

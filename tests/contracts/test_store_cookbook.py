@@ -22,6 +22,7 @@ from tests.contracts.store_world import (
     manifest,
 )
 from workers.sql.bulks import SqlBulks
+from workers.sql.rerun import SqlReruns
 
 __all__ = ["store_url", "world"]
 
@@ -38,7 +39,7 @@ QUERIES: dict[str, str] = dict(
 EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
     "Latest answers": (
         ("job_id", "label", "version"),
-        [("job-1", "negative", 2), ("job-1", "positive", 1), ("job-2", "positive", 1)],
+        [("job-4", "negative", 2), ("job-1", "positive", 1), ("job-2", "positive", 1)],
     ),
     "Everything about one job": (
         ("task", "run", "label", "summary"),
@@ -53,7 +54,7 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         ("model", "version", "answers", "mean_score"),
         [("mood", 1, 2, 0.75), ("mood", 2, 1, 0.5)],
     ),
-    "Answers the model was least sure of": (("job_id", "score"), [("job-1", 0.5)]),
+    "Answers the model was least sure of": (("job_id", "score"), [("job-4", 0.5)]),
     "What one version answered": (
         ("job_id", "label"),
         [("job-1", "positive"), ("job-2", "positive")],
@@ -69,15 +70,15 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
     ),
     "Throughput by minute": (
         ("task", "answers"),
-        [("sentiment", 3), ("summarization", 1), ("tagging", 1)],
+        [("sentiment", 4), ("summarization", 1), ("tagging", 1)],
     ),
     "Latency percentiles by task": (
         ("task", "answers"),
-        [("sentiment", 3), ("summarization", 1), ("tagging", 1)],
+        [("sentiment", 4), ("summarization", 1), ("tagging", 1)],
     ),
     "Device time by model version": (
         ("model", "version", "answers", "compute_s"),
-        [("mood", 1, 4, 1.5), ("mood", 2, 1, 0.5)],
+        [("mood", 1, 4, 1.5), ("mood", 2, 2, 0.5)],
     ),
     "Dead letters by reason": (
         ("topic", "reason", "letters"),
@@ -100,17 +101,17 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         [("job-1", 0, 1), ("job-2", 1, 0)],
     ),
     "What a re-run changed": (
-        ("job_id", "old_label", "new_label", "old_version", "new_version"),
-        [("job-1", "positive", "negative", 1, 2)],
+        ("job_id", "label", "new_label", "version", "new_version", "applied"),
+        [("job-1", "positive", "negative", 1, 2, 0)],
     ),
     "Who answers what by default": (("task", "lang", "version"), [("sentiment", "en", 2)]),
     "How far each partition is": (
         ("topic", "partition", "epoch", "next_offset", "beyond"),
-        [("textmill.jobs.sentiment", 0, 1, 2, 3)],
+        [("textmill.jobs.sentiment", 0, 1, 2, 4)],
     ),
     "How the canary's answers compare with the live version's": (
         ("arm", "model", "version", "jobs", "score"),
-        [("live", "mood", 1, 2, 0.75), ("live", "mood", 2, 1, 0.5)],
+        [("live", "mood", 1, 2, 0.75), ("live", "mood", 2, 2, 0.5)],
     ),
     "Who changed which route, when and why": (
         ("actor", "action", "task", "from_version", "to_version"),
@@ -120,9 +121,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         ("worker_id", "device", "model", "version", "state"),
         [("w1", "cpu", "mood", 1, "READY")],
     ),
-    "Each job's newest answer": (
-        ("job_id", "run", "label"),
-        [("job-1", 1, "negative"), ("job-2", 0, "positive")],
+    "Each job's answers of all runs": (
+        ("job_id", "run", "label", "version"),
+        [
+            ("job-1", 0, "positive", 1),
+            ("job-1", 1, "negative", 2),
+            ("job-2", 0, "positive", 1),
+            ("job-4", 0, "negative", 2),
+        ],
     ),
     "Disagreements between versions": (
         ("job_id", "version", "label", "other_version", "other_label"),
@@ -139,11 +145,11 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
     ),
     "Latency by hour": (
         ("task", "answers"),
-        [("sentiment", 3), ("summarization", 1), ("tagging", 1)],
+        [("sentiment", 4), ("summarization", 1), ("tagging", 1)],
     ),
     "Texts per tenant": (
         ("tenant", "task", "answers"),
-        [("default", "sentiment", 3), ("default", "summarization", 1), ("default", "tagging", 1)],
+        [("default", "sentiment", 4), ("default", "summarization", 1), ("default", "tagging", 1)],
     ),
     "Failures by reason": (
         ("task", "state", "reason", "records"),
@@ -172,7 +178,9 @@ def fill(world: World) -> None:
         world.answer(0, "job-1", metadata={"customer": "acme"}),
         world.answer(1, "job-2", bulk_id="reviews", lang="zh"),
     )
-    world.record(world.answer(2, "job-1", run=1, said=changed), version=second)
+    SqlReruns(world.engine).enter("re-run", "again", world.version.version_id, second.version_id)
+    of_rerun = world.answer(2, "job-1", run=1, said=changed, bulk_id="re-run")
+    world.record(of_rerun, world.answer(5, "job-4", said=changed), version=second)
     world.record(world.answer(3, "job-1", said=SUMMARY, task=Task.SUMMARIZATION))
     world.record(world.answer(4, "job-3", said=TAGS, task=Task.TAGGING))
     world.record(world.answer(10, "job-2"), world.answer(11, "job-1", text="Another"))
@@ -243,8 +251,8 @@ def test_views_have_the_same_columns_on_both_databases(world: World, view: str) 
         "tagging": ["spans", "score"],
         "tag_span": ["span_start", "span_end", "span_label", "span_text"],
     }[view]
-    tail = ["created_at", "latency_ms", "metadata", "bulk_id", "run"]
-    tail = ["created_at", "bulk_id", "run"] if view == "tag_span" else tail
+    tail = ["created_at", "latency_ms", "metadata", "bulk_id", "run", "build"]
+    tail = ["created_at", "bulk_id", "run", "build"] if view == "tag_span" else tail
 
     with world.engine.connect() as connection:
         columns = list(connection.exec_driver_sql(f"SELECT * FROM {view}").keys())

@@ -1,8 +1,10 @@
 """What leaves the store: rows by age, one job by name; and who may only read."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +15,7 @@ from schemas import wire
 from schemas.job import Job
 from schemas.record import Terminal
 from schemas.task import Task
+from schemas.topics import DEAD_LETTERS
 from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import TAGS, World
 from workers.sql.erasure import Erased, erase
@@ -82,15 +85,41 @@ def test_the_embedded_log_forgets_a_job(tmp_path: Path) -> None:
     assert sorted(filter(None, kept)) == sorted(wanted)
 
 
+def test_the_embedded_log_forgets_a_dead_letter_by_what_it_says(tmp_path: Path) -> None:
+    """Dead letters have numbers for keys, which are no ids of jobs."""
+    path = tmp_path / "log.sqlite3"
+    said = [{"job_id": "j", "tenant": "default"}, {"job_id": "j", "tenant": "other"}]
+    said += [{"job_id": "k", "tenant": "default"}, {"job_id": None, "tenant": None}]
+    letters = [(str(17 + n), msgspec.json.encode(one)) for n, one in enumerate(said)]
+    writer = SqliteWriter(path)
+    writer.append(DEAD_LETTERS, letters)
+    writer.append("textmill.jobs.sentiment", [("19", wire.encode(Job(job_id="19", text="a")))])
+    writer.close()
+
+    assert erase_job(path, "default", "j") == 1
+    assert erase_job(path, "default", "19") == 1
+    log = open_log(path)
+    kept = [key for (key,) in log.execute("SELECT key FROM record WHERE value IS NOT NULL")]
+    log.close()
+    assert sorted(kept) == ["18", "19", "20"]
+
+
 def test_a_reader_reads_and_changes_nothing(postgres_url: str) -> None:
     from workers.sql.upgrade import upgrade
 
     upgrade(postgres_url)
     script = "\n".join(line for line in READER.read_text().splitlines() if line[:2] != "--")
     engine = create_engine(postgres_url)
-    for _ in range(2):
-        with engine.begin() as connection:
-            connection.exec_driver_sql(script)
+    dashboard = f"dashboard_{uuid.uuid4().hex[:8]}"  # roles are the server's, not the database's
+    with engine.begin() as connection:
+        connection.exec_driver_sql(script)
+        connection.execute(text(f"CREATE ROLE {dashboard} IN ROLE textmill_reader"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(script)
+        asked = text("SELECT rolconfig FROM pg_roles WHERE rolname = :name")
+        config = connection.execute(asked, {"name": dashboard}).scalar_one()
+        connection.execute(text(f"DROP ROLE {dashboard}"))
+    assert config == ["default_transaction_read_only=on", "statement_timeout=60000"]
 
     def run(sql: str) -> None:
         with engine.connect() as connection:

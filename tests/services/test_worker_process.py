@@ -21,7 +21,7 @@ from schemas.errors import UnavailableError
 from schemas.job import Job
 from schemas.record import Partition
 from schemas.settings import Settings, load
-from tests.services.work_rig import Work, environment_of
+from tests.services.work_rig import STARTERS, Work, environment_of
 from tests.unit.worker_fakes import until
 from workers import starters
 from workers.assembly import Store
@@ -46,11 +46,11 @@ def settings(environment: dict[str, str]) -> Settings:
 def version(settings: Settings) -> ModelVersion:
     """A routed version that another machine has registered, with paths that are not here."""
     with Store(settings) as store:
-        for path in starters.directories():
+        for path in starters.chosen(STARTERS):
             manifest = artifact.read_manifest(path)
             elsewhere = Path("/another/machine") / path.name
             store.registry.register(manifest, artifact.digest(manifest), elsewhere)
-        starters.enroll(store.registry)
+        starters.enroll(store.registry, STARTERS)
         store.ledger.claim(PARTITION, "the test")
         return next(iter(store.registry.routes().values()))
 

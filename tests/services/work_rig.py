@@ -6,6 +6,9 @@ import sys
 import threading
 from pathlib import Path
 
+STARTERS = "sentiment-en,sentiment-zh"
+"""What its workers load: loading all that is shipped would take most of a test's time."""
+
 
 class Work:
     """`textmill work` in a process, and its standard error."""
@@ -44,4 +47,5 @@ def environment_of(redis_url: str, directory: Path) -> dict[str, str]:
         "TEXTMILL_DATA_DIR": str(directory),
         "TEXTMILL_WORKER__HEARTBEAT_S": "0.2",
         "TEXTMILL_WORKER__THREADS": "1",
+        "TEXTMILL_MODELS__STARTERS": STARTERS,
     }

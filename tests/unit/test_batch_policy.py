@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit import examples
 from tests.unit.examples import delivery, place
-from workers.core.batcher import BUCKETS, Batcher
+from workers.core.batcher import BUCKETS, STAGE_FULL_S, Batcher
 from workers.core.choice import BULK_PATIENCE_S, BULK_TURN
 from workers.core.cost import Cost
 from workers.core.decision import MARGIN_S
@@ -133,6 +133,16 @@ def test_while_somebody_waits_a_batch_is_staged_only_when_the_running_one_is_nea
     assert offsets(made.next_batch(1.07, busy._replace(ahead_s=0.03))) == [0]
     made = batcher(delivery(0, is_bulk=True, due_at=0.0))
     assert offsets(made.next_batch(1.0, busy)) == [0]
+
+
+def test_a_full_batch_is_staged_earlier_as_no_other_job_would_go_with_it() -> None:
+    made = batcher(*(delivery(number, due_at=0.0) for number in range(8)), max_batch=8)
+    busy = place(idle=False, ahead_s=0.19, running_s=0.05)
+    assert made.next_batch(1.0, busy) is None
+    assert made.due_at() == pytest.approx(1.0 + 0.19 - STAGE_FULL_S)
+    assert len(offsets(made.next_batch(1.1, busy._replace(ahead_s=0.09)))) == 8
+    made.add(delivery(8, due_at=0.0))
+    assert made.next_batch(1.1, busy._replace(ahead_s=0.09)) is None, "this one is not full"
 
 
 def test_bulk_work_that_lost_patience_has_its_turn_whatever_comes() -> None:

@@ -10,8 +10,9 @@ import pytest
 from producers.bulk import source
 from producers.bulk.chunk import Chunk, joined, read, tokens_of
 from producers.bulk.condition import parse
+from producers.bulk.repeats import Repeats
 from producers.bulk.request import Request, check_name, file_at
-from schemas.errors import DataError, UsageError
+from schemas.errors import DataError, UnavailableError, UsageError
 from schemas.task import Task
 
 
@@ -70,6 +71,17 @@ def test_a_file_of_which_nothing_is_a_document_is_refused(path: Path) -> None:
         chunks(request(path, {"body": "a"}, {"body": "b"}))
 
 
+def test_a_link_keeps_the_name_that_tells_its_kind(tmp_path: Path) -> None:
+    target = tmp_path / "9f86d081"
+    target.write_text("id,text\n1,a\n")
+    link = tmp_path / "a.csv"
+    link.symlink_to(target)
+    asked = Request(files=(file_at(link),), tasks=(Task.SENTIMENT,))
+
+    assert asked.files[0].path == str(link)
+    assert [job["text"] for job in jobs(asked)] == ["a"]
+
+
 def test_a_file_that_changes_is_refused(path: Path) -> None:
     asked = request(path, {"text": "a"})
     path.write_text('{"text": "another"}\n')
@@ -110,6 +122,15 @@ def test_texts_are_known_over_pieces(path: Path, monkeypatch: pytest.MonkeyPatch
     found = chunks(asked)
     assert [chunk.reused for chunk in found] == [{}, {4: 1}, {5: 2, 6: 3}, {7: 1}]
     assert [chunk.first_row for chunk in found] == [1, 3, 5, 7]
+
+
+def test_a_piece_of_long_texts_ends_sooner(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CHARACTERS", 100)
+    lines = [{"a": {"text": "x" * 60}}] * 5 + [{"a": {"text": "y"}, "note": "z" * 99}] * 2
+    asked = request(path, *lines, text_column="a.text")
+
+    assert [len(piece) for piece in source.pieces(asked)] == [2, 2, 2, 1]
+    assert [chunk.first_row for chunk in chunks(asked)] == [1, 3, 5, 7]
 
 
 def test_conditions_choose_rows(path: Path) -> None:
@@ -155,3 +176,19 @@ def test_names() -> None:
     for name in ("", "a b", "-a", "a/b", "x" * 101):
         with pytest.raises(UsageError, match="cannot be named"):
             check_name(name)
+
+
+def test_whole_numbers_that_no_column_holds_are_kept_as_they_are_written(path: Path) -> None:
+    lines = [{"text": "a", "n": 1, "ok": True}, {"text": "b", "n": 2**70, "ok": False}]
+
+    (found,) = [kinds for _, _, kinds in read(request(path, *lines), "b")]
+    assert found == {"text": "string", "n": "json", "ok": "bool"}
+
+
+def test_no_room_for_what_came_before_is_said(path: Path) -> None:
+    repeats = Repeats(exact=False)
+    repeats._seen.execute("PRAGMA max_page_count = 2")
+
+    with pytest.raises(UnavailableError, match=r"disk is full\. Make room, .* give --no-reuse"):
+        repeats.note([(row, str(row)) for row in range(5000)])
+    repeats.close()

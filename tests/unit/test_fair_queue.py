@@ -130,3 +130,12 @@ def test_what_was_drawn_comes_back_ahead() -> None:
     queue.put_back(drawn)
 
     assert queue.draw({}) == [first, second, third]
+
+
+def test_a_tenant_pays_only_for_what_it_keeps() -> None:
+    queue = queue_of(*(bulk(tenant=tenant) for tenant in "ab" for _ in range(6)))
+    drawn = queue.draw({})
+    queue.put_back([one for one in drawn if one.item.job.tenant == "a"])
+
+    again = [one.item.job.tenant for one in queue.draw({1: 3})]
+    assert again == ["a", "a", "a"]

@@ -37,6 +37,16 @@ def test_a_batch_lands_once() -> None:
     assert len(made) == 0
 
 
+def test_a_device_goes_on_while_its_last_batch_is_written() -> None:
+    made = flights()
+    for name in ("b1", "b2", "b3"):
+        made.send(msgspec.structs.replace(flight(sent_at=0.0), batch_id=name, seconds=1.0))
+    assert made.ahead_s("w1", 0.5) == 2.5
+    made.land("b1", left_at=1.0)  # told at 1.6, when it was written
+    assert made.ahead_s("w1", 1.6) == pytest.approx(1.4)
+    assert made.ahead_s("w1", 2.4) == pytest.approx(0.6), "the second is being written"
+
+
 def test_a_batch_is_not_lost_while_its_worker_runs_it() -> None:
     made = flights("w1")
     made.send(flight())

@@ -147,3 +147,17 @@ def test_a_member_of_a_column() -> None:
     assert value_at({"a": {"b": "c"}}, "a.b") == "c"
     assert value_at({"a.b": "d", "a": {"b": "c"}}, "a.b") == "d"
     assert value_at({"a": "x"}, "a.b") is None
+
+
+def test_utf_16_that_breaks_off_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", b"\xff\xfe" + "one\n".encode("utf-16-le") + b"t")
+
+    with pytest.raises(DataError, match=r"a\.txt: a part of it is no utf-16-le \(truncated data"):
+        read(path)
+
+
+def test_a_header_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id,naïve\n1,é\n2,a\n".encode("latin-1"))
+
+    with pytest.raises(DataError, match="its first line, the header, is not UTF-8"):
+        read(path)

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from models import artifact
+from schemas.errors import SettingsError
 from schemas.settings import Settings
+from schemas.task import Task
 from workers import starters
 from workers.assembly import Store
 from workers.ports import ModelVersion, Registry
@@ -27,6 +29,17 @@ def test_the_first_start_registers_and_routes(registry: Registry) -> None:
     assert sorted(version.path for version in registry.versions()) == starters.directories()
     routed = {version.version_id for version in registry.routes().values()}
     assert {v.version_id for v in registry.versions() if v.state == "live"} == routed
+
+
+def test_those_that_are_wanted_and_no_others(registry: Registry) -> None:
+    assert starters.enroll(registry, "none") == []
+    assert [one.name for one in starters.enroll(registry, "topic-zh, banking-en")] == [
+        "topic-zh",
+        "banking-en",
+    ]
+    assert set(registry.routes()) == {(Task.CLASSIFICATION, "zh")}, "intent-en is the default"
+    with pytest.raises(SettingsError, match="`topic-xy`, which is not shipped"):
+        starters.enroll(registry, "topic-xy")
 
 
 def test_a_second_installation_leaves_the_first_ones_paths(registry: Registry) -> None:

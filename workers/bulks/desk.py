@@ -15,7 +15,7 @@ from sqlalchemy import text
 from producers.bulk.chunk import read
 from producers.bulk.condition import parse
 from producers.bulk.request import File, Request, check_name, file_at
-from producers.bulk.submission import Begun, Progress, Watch, submit
+from producers.bulk.submission import Begun, Progress, Watch, check, submit
 from producers.opening import STANDARD_INPUT, Tell
 from producers.publisher import Publisher, topic_of
 from schemas.errors import DataError, UnavailableError, UsageError
@@ -91,6 +91,7 @@ def hand_in(
         UnavailableError: log or database do not answer; the same call goes on.
     """
     called = check_name(name) if name else request.name()
+    check(request)
     with Store(settings) as store, Publisher(settings) as publisher:
         entered = store.bulks.begin(called, request)
         begun(entered)
@@ -150,7 +151,7 @@ def keep_table(settings: Settings, table: Any) -> Path:
     import pyarrow.parquet as pq
 
     if isinstance(table, list):
-        made = pa.Table.from_pylist(table)
+        made = _table_of(table)
     elif hasattr(table, "__arrow_c_stream__"):
         made = pa.table(table)
     else:
@@ -158,6 +159,16 @@ def keep_table(settings: Settings, table: Any) -> Path:
     with _kept(settings, ".parquet") as (file, _):
         pq.write_table(made, file)
         return _settled(settings, file, ".parquet")
+
+
+def _table_of(rows: Sequence[dict[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    columns = dict.fromkeys(name for row in rows for name in row)
+    try:
+        return pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
+    except (pa.ArrowException, OverflowError) as error:
+        raise UsageError(f"The rows are no table: {error}.") from None
 
 
 def _file(settings: Settings, name: str) -> File:

@@ -9,13 +9,14 @@ errors`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, text
 
 from producers.bulk.chunk import job_id_of
+from producers.bulk.request import check_unchanged
 from producers.bulk.source import Found
 from producers.bulk.source import found as rows_of
 from schemas.errors import DataError
@@ -79,6 +80,7 @@ class Export:
         self._versions = {
             one.version_id: f"{one.name}@{one.version}" for one in store.registry.versions()
         }
+        self._pieces = store.bulks.submitted(job.bulk_id).chunks
         self._bad = {one.row for one in store.bulks.bad_rows(job.bulk_id)}
         self._failed = {
             (one.job_id, one.task): (one.state, one.reason)
@@ -100,18 +102,15 @@ class Export:
                 own.append(Column(name, "json"))
         return [Column(name, kind) for name, kind in self._job.columns.items()] + own
 
-    def rows(self, wait: Callable[[int], object] = lambda rows: None) -> Iterator[list[Answer]]:
+    def rows(self) -> Iterator[list[Answer]]:
         """The joined rows, in pieces.
-
-        Args:
-            wait: told after each piece how many rows of the input are passed.
 
         Raises:
             DataError: the input is not there any more, or has changed.
         """
         source = rows_of(self._job.request)
-        passed = 0
-        for chunk in self._store.bulks.chunks(self._job.bulk_id):
+        for number in range(self._pieces):
+            chunk = self._store.bulks.chunk(self._job.bulk_id, number)
             piece = list(itertools.islice(source, chunk.rows))
             if len(piece) < chunk.rows:
                 raise DataError("The input is shorter than it was when the job was submitted.")
@@ -119,8 +118,8 @@ class Export:
             answers = self._answers(piece, reused)
             wanted = piece if self._takes_all else [one for one in piece if self._is_in(one)]
             yield [self._row(one, reused, answers) for one in wanted]
-            passed += len(piece)
-            wait(passed)
+        for file in self._job.request.files:
+            check_unchanged(file)  # the last one was not read to its end
 
     def _is_in(self, one: Found) -> bool:
         where = self._job.request.where
@@ -177,10 +176,11 @@ def _state(missing: tuple[str, str]) -> str:
 
 
 def _names(job: FoundBulk) -> Joined:
-    """Names for our columns; where the input has one of such a name, ours ends in `_`."""
+    """Names for our columns; where the input has one of such a name, ours ends in `_`, or more."""
 
     def own(name: str) -> str:
-        taken = any(one == name or one.startswith(f"{name}_") for one in job.columns)
-        return f"{name}_" if taken else name
+        while any(one == name or one.startswith(f"{name}_") for one in job.columns):
+            name += "_"
+        return name
 
     return Joined(own("state"), own("error"), {task: own(task.value) for task in job.request.tasks})

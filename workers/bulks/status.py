@@ -99,11 +99,6 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
     )
 
 
-def as_json(status: Status) -> str:
-    """One line."""
-    return msgspec.json.encode(status).decode()
-
-
 def costs_of(store: Store, version_ids: Mapping[str, int | None]) -> list[Cost | None]:
     """What is known of what each task's version costs; the most experienced profile speaks."""
     known: dict[int, Cost] = {}
@@ -163,7 +158,7 @@ def _eta(
         return 0.0
     tasks = [task.value for task in found.request.tasks]
     versions = {task: version_of(store.engine, found.bulk_id, task) for task in tasks}
-    pieces = [Piece(one.documents, one.tokens) for one in store.bulks.chunks(found.bulk_id)]
+    pieces = [Piece(*size) for size in store.bulks.sizes(found.bulk_id)]
     costs = costs_of(store, versions)
     left_s = remaining_s(pieces, ended, recent // len(tasks), window_s, costs, workers)
     return None if left_s is None else round(left_s, 1)

@@ -19,6 +19,7 @@ from workers.cli import (
     bulk,
     bulk_orders,
     bulk_output,
+    bulk_rerun,
     comparison,
     database,
     demo,
@@ -52,6 +53,7 @@ app.add_typer(running.app)
 app.add_typer(producers.cli.app)
 bulk.app.add_typer(bulk_orders.app)
 bulk.app.add_typer(bulk_output.app)
+bulk.app.add_typer(bulk_rerun.app)
 app.add_typer(bulk.app, name="bulk")
 app.add_typer(results.app, name="results")
 app.add_typer(topics.app, name="topics")

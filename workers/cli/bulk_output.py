@@ -1,11 +1,15 @@
 """`textmill bulk export`, `errors`, `retry`: what became of a job's rows."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.errors import UsageError
 from schemas.settings import load
+
+if TYPE_CHECKING:
+    from workers.sql.bulks import FoundBulk
 
 app = typer.Typer()
 
@@ -37,7 +41,7 @@ def export(
 
     kind, number = form_of(output, form), 0
     with Store(load()) as store:
-        job = Export(store, store.bulks.find(name), flat=flat or kind is not Form.JSONL)
+        job = Export(store, _of_files(store.bulks.find(name)), flat=flat or kind is not Form.JSONL)
         with written(output, kind, job.columns(), over=overwrite) as write:
             for rows in job.rows():
                 write(rows)
@@ -80,9 +84,24 @@ def retry(name: Name) -> None:
     """
     from producers.publisher import Publisher
     from workers.assembly import Store
+    from workers.bulks import rerun
     from workers.bulks.errors import publish_failed
 
     settings = load()
     with Store(settings) as store, Publisher(settings) as publisher:
-        number = publish_failed(store, store.bulks.find(name), publisher)
+        job = store.bulks.find(name)
+        if job.request.again:
+            number = rerun.publish_failed(settings, store, job)
+        else:
+            number = publish_failed(store, job, publisher)
     typer.echo(f"Published {number} again.")
+
+
+def _of_files(job: "FoundBulk") -> "FoundBulk":
+    """The job, if it has an input whose rows can be joined; UsageError where it is a re-run."""
+    if job.request.again:
+        raise UsageError(
+            f"{job.name} is a re-run and has no rows of its own: the view rerun_change has both "
+            "answers to each text, and what is applied is exported with the job it came from."
+        )
+    return job

@@ -70,7 +70,8 @@ def erase(
     """Erase a job's text and answers from the store, and from the embedded log.
 
     That there was a job stays known, without a word of it. Kafka keeps its records as long as the
-    topic's retention says, and a bulk job's input file is its owner's.
+    topic's retention says. A bulk job's input file is its owner's; our copy of standard input or of
+    a table, in data_dir/bulk, leaves with its job by `textmill db maintain`.
 
     Example: textmill erase --tenant shop --job review-17
     """

@@ -65,7 +65,7 @@ def _directory(model: str) -> Path:
     settings = load()
     with Store(settings) as store:
         if not settings.database.url:  # nobody else's: the first look may fill it
-            starters.enroll(store.registry)
+            starters.enroll(store.registry, settings.models.starters)
         versions = [one for one in store.registry.versions() if one.name == name]
     found = [one for one in versions if number in (None, one.version)]
     if not found:

@@ -130,6 +130,7 @@ def _about(store: "Store", snapshot: "Snapshot", version: "ModelVersion") -> dic
                 "state": one.state,
                 "reason": one.reason,
                 "memory_bytes": one.memory_bytes,
+                "build": one.build,
             }
             for one in snapshot.replicas
             if one.version_id == mine
@@ -152,7 +153,8 @@ def _print(row: dict[str, Any]) -> None:
         typer.echo(f"  on its way {one['kind']} for {one['task']}/{one['lang']}: {one['reason']}")
     for one in row["replicas"]:
         mib = f"{one['memory_bytes'] / 2**20:.0f} MiB"
-        typer.echo(f"  at         {one['worker']}: {one['state']} {one['reason'] or mib}")
+        said = one["reason"] or (f"{mib}, {one['build']}" if one["build"] else mib)
+        typer.echo(f"  at         {one['worker']}: {one['state']} {said}")
     for name, value in row["metrics"].items():
         typer.echo(f"  {name} {value:.4g}")
 

@@ -69,7 +69,7 @@ def opened() -> "Iterator[tuple[Settings, Store]]":
     settings = load()
     with Store(settings) as store:
         if not settings.database.url:
-            starters.enroll(store.registry)
+            starters.enroll(store.registry, settings.models.starters)
         yield settings, store
 
 

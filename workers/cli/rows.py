@@ -32,6 +32,7 @@ def answer_row(answer: FoundAnswer) -> dict[str, Any]:
         **{column: prediction.get(column) for column in ANSWER_COLUMNS[answer.task]},
         "model": answer.model,
         "version": answer.version,
+        "build": answer.build,
         "created_at": answer.created_at.isoformat(),
         "metadata": answer.metadata,
     }
@@ -59,7 +60,7 @@ def columns_of(task: Task) -> list[Column]:
     """The columns of a file of answers."""
     kinds = {"score": "float", "version": "int", "spans": "spans", "metadata": "json"}
     head = ("job_id", "tenant", "task", "lang", *ANSWER_COLUMNS[task])
-    names = (*head, "model", "version", "created_at", "metadata")
+    names = (*head, "model", "version", "build", "created_at", "metadata")
     return [Column(name, kinds.get(name, "string")) for name in names]
 
 

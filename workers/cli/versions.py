@@ -34,7 +34,7 @@ def list_versions(
     settings = load()
     with Store(settings) as store:
         if not settings.database.url:  # nobody else's: the first look may fill it
-            starters.enroll(store.registry)
+            starters.enroll(store.registry, settings.models.starters)
         rows = _rows(store.registry)
     typer.echo(json.dumps(rows)) if as_json else _print(rows)
 

@@ -98,7 +98,7 @@ def _item(record: Record, task: Task, job: Job, epoch: int) -> BatchItem:
     lang = job.lang or detect(job.text)
     at, published_at = (record.partition, record.offset), record.published_at
     arm: Arm = "live" if job.model is None else "named"
-    return BatchItem(*at, epoch, job, lang, task, 0, published_at, arm)
+    return BatchItem(*at, epoch, job, lang, task, job.run, published_at, arm)
 
 
 def _delivery(

@@ -73,7 +73,7 @@ class Allowance:
         """How many of `waiting` texts of this padded length are allowed."""
         rows = min(self._rows, waiting, self._tokens // padded)
         text_s = self._cost.text_s(padded)
-        if text_s * rows > self._seconds:
+        if text_s and text_s * rows > self._seconds:  # no time is none, whatever is left
             rows = int(self._seconds / text_s)
         return max(rows, 0 if self.taken else min(waiting, 1))
 

@@ -37,6 +37,10 @@ LATELY_S: Final = 10.0
 EARLY: Final = 0.3
 """Part of the running batch that may be left when the next one is staged: its end is a guess."""
 
+STAGE_FULL_S: Final = 0.1
+"""The next batch is staged so long before its turn where it is full: the way to the worker and its
+parsing are shorter, and a job with a deadline that comes meanwhile loses no more."""
+
 SPARE_LINES: Final = 64
 """Empty lines that are kept at least."""
 
@@ -76,9 +80,9 @@ class Batcher:
         """The batch that should leave now for a worker with a place, if any; `now` is the monotonic
         clock, in seconds."""
         lines = self._waiting_lines(place.serves)
-        if not lines or self._is_too_early(lines, place, now):
-            return None
         prices = self._prices(lines, place)
+        if not lines or self._is_too_early(lines, prices, place, now):
+            return None
         if any(line.key.dated for line in lines):
             self._set_late_aside(lines, prices, place, now)
             lines = self._waiting_lines(place.serves)
@@ -186,11 +190,20 @@ class Batcher:
         versions = {line.key.version_id for line in lines}
         return {one: place.prices(one) if place.prices else self._unknown for one in versions}
 
-    def _is_too_early(self, lines: Sequence[Line], place: Place, now: float) -> bool:
-        """Whether the worker is busy for so long that interactive jobs might come meanwhile."""
-        if any(line.key.rank is Class.INTERACTIVE for line in lines):
+    def _is_too_early(
+        self, lines: Sequence[Line], prices: Mapping[int, Price], place: Place, now: float
+    ) -> bool:
+        """Whether the worker is busy for so long that interactive jobs might come meanwhile; where
+        more of them wait than a batch takes, another one would not go with it anyway."""
+        interactive = [line for line in lines if line.key.rank is Class.INTERACTIVE]
+        if interactive:
             self._awaited_at = now
-        early_s = place.ahead_s - max(self._limits.stage_s, EARLY * place.running_s)
+        full = any(
+            is_full(waiting, prices[version_id], self._limits, self._limits.max_batch_s)
+            for version_id, waiting in sums_of(interactive).items()
+        )
+        stage_s = STAGE_FULL_S if full else self._limits.stage_s
+        early_s = place.ahead_s - max(stage_s, EARLY * place.running_s)
         early = early_s > 0 and not place.idle and now - self._awaited_at < LATELY_S
         self._stage_at[place.serves] = now + early_s if early else -NEVER
         return early

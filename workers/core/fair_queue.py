@@ -34,11 +34,11 @@ class Name(NamedTuple):
 
 
 class _Line:
-    """The deliveries of one job, first in, first out, and their sums by version."""
+    """The deliveries of one job and version, first in, first out, and their sum."""
 
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
-        self.sums: dict[int, Sum] = {}
+        self.sum = Sum(0, 0, 0)
         self.deadline = math.inf
         """No delivery here has an earlier one."""
 
@@ -63,11 +63,9 @@ class _Line:
         return delivery
 
     def _count(self, delivery: Delivery, sign: int) -> None:
-        rows, tokens, pairs = self.sums.get(delivery.version.version_id, (0, 0, 0))
+        rows, tokens, pairs = self.sum
         padded = delivery.padded
-        self.sums[delivery.version.version_id] = Sum(
-            rows + sign, tokens + sign * padded, pairs + sign * padded * padded
-        )
+        self.sum = Sum(rows + sign, tokens + sign * padded, pairs + sign * padded * padded)
 
 
 class FairQueue:
@@ -88,8 +86,14 @@ class FairQueue:
         self._line(delivery).push(delivery)
 
     def put_back(self, deliveries: Iterable[Delivery]) -> None:
-        """Let deliveries wait again that were drawn, ahead of those of their jobs."""
-        for delivery in reversed(list(deliveries)):
+        """Let deliveries wait again that were drawn, ahead of those of their jobs; their tenants
+        have not had them."""
+        back = list(deliveries)
+        for delivery in back:
+            tenant = delivery.item.job.tenant
+            if tenant in self._served:
+                self._served[tenant] -= delivery.padded
+        for delivery in reversed(back):
             self._line(delivery).push(delivery, front=True)
 
     def obey(self, orders: Mapping[str, Order]) -> bool:
@@ -158,9 +162,8 @@ class FairQueue:
         sums: dict[int, Sum] = {}
         for name, line in self._waiting.items():
             if self._order(name.bulk_id).state == "active":
-                for version_id, more in line.sums.items():
-                    known = sums.get(version_id, Sum(0, 0, 0))
-                    sums[version_id] = Sum(*(a + b for a, b in zip(known, more, strict=True)))
+                known = sums.get(name.version_id, Sum(0, 0, 0))
+                sums[name.version_id] = Sum(*(a + b for a, b in zip(known, line.sum, strict=True)))
         return sums
 
     def models(self) -> set[str]:

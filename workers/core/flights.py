@@ -73,7 +73,7 @@ class Flights:
         self._following: dict[str, str | None] = {}
         self._alive: dict[str, WorkerState] = {}
         self._since: dict[str, float] = {}
-        self._landed_at: dict[str, float] = {}
+        self._left_at: dict[str, float] = {}
         self._hung: dict[str, str] = {}
         self._unable: dict[tuple[str, int], float] = {}
 
@@ -86,19 +86,19 @@ class Flights:
         self._flights[flight.batch_id] = flight
         self._at.setdefault(flight.worker_id, {})[flight.batch_id] = flight
 
-    def land(self, batch_id: str, now: float | None = None) -> Flight | None:
+    def land(self, batch_id: str, left_at: float | None = None) -> Flight | None:
         """Take the batch off the list; None when it was given up before.
 
         Args:
             batch_id: which.
-            now: when its worker was done with it; None when it was not.
+            left_at: when the device was done with it; None when it was not.
         """
         flight = self._flights.pop(batch_id, None)
         if flight is not None:
             at = self._at[flight.worker_id]
             del at[batch_id]
-            if now is not None:
-                self._landed_at[flight.worker_id] = now
+            if left_at is not None:
+                self._left_at[flight.worker_id] = left_at
             if not at:
                 del self._at[flight.worker_id]
         return flight
@@ -125,14 +125,14 @@ class Flights:
         return len(self._at.get(worker_id, ()))
 
     def ahead_s(self, worker_id: str, now: float) -> float:
-        """Predicted seconds until this worker has done what it has from us."""
+        """Predicted seconds until this worker's device has done what it has from us."""
         flights = self._at.get(worker_id)
         if not flights:
             return 0.0
         first = next(iter(flights.values()))
-        began = max(first.sent_at, self._landed_at.get(worker_id, first.sent_at))
-        later = sum(flight.seconds for flight in flights.values()) - first.seconds
-        return max(first.seconds - max(now - began, 0.0), 0.0) + later
+        began = max(first.sent_at, self._left_at.get(worker_id, first.sent_at))
+        seconds = sum(flight.seconds for flight in flights.values())  # the first may be written now
+        return max(seconds - max(now - began, 0.0), 0.0)
 
     def running_s(self, worker_id: str) -> float:
         """Predicted seconds of the first batch that this worker has from us, as a whole."""
@@ -222,5 +222,5 @@ class Flights:
         for known in (self._seen_at, self._busy_at, self._running, self._following, self._since):
             known.pop(worker_id, None)
         self._hung.pop(worker_id, None)
-        self._landed_at.pop(worker_id, None)
+        self._left_at.pop(worker_id, None)
         self._unable = {key: at for key, at in self._unable.items() if key[0] != worker_id}

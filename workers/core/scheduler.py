@@ -99,7 +99,7 @@ class Scheduler:
             self._retries.settled(partition, offset)
         self.counts["fenced"] += len(completion.fenced)
         self.shadows.landed(completion.batch_id)
-        flight = self._flights.land(completion.batch_id, now)
+        flight = self._flights.land(completion.batch_id, now - completion.persist_s)
         if flight is None:
             return frozenset()
         self.shadows.add(flight.deliveries, completion.settled, now)

@@ -25,6 +25,8 @@ LONG: Final = 4000
 """Characters of the texts that arrays are filled with; 512 tokens have fewer."""
 SHAPES_S: Final = 8.0
 """Seconds that shapes are tried for, unless that leaves too few."""
+BUILD_S: Final = 3.0
+"""Seconds for the shapes of one build."""
 _WORDS: Final = (
     "The train to Shanghai was late again, nobody knew why. ",
     "今天天气真好，我们去公园。",
@@ -48,6 +50,7 @@ class Subject:
             "load": self._load,
             "finite": self._warm_up,
             "samples": self._ask_samples,
+            "builds": self._try_builds,
             "shapes": self._try_shapes,
             "speed": self._measure,
         }
@@ -56,8 +59,9 @@ class Subject:
         from models import loading
         from workers.gate import weights
 
-        for name in artifact.read_manifest(self._directory).files:
-            if name.endswith(artifact.WEIGHTS):
+        manifest = artifact.verify(self._directory)
+        for name in manifest.files:
+            if name.endswith(".keras"):
                 weights.check(self._directory / name)
         self.model = loading.load(self._directory)
         self.digest = artifact.digest(self.model.manifest)
@@ -73,13 +77,26 @@ class Subject:
         return f"lengths {lengths[0]} to {lengths[-1]}"
 
     def _ask_samples(self) -> str:
-        from models import loading
-
         if not self.model.manifest.samples:
             raise ArtifactError("the manifest has no samples: nothing says what it should answer")
         self.model.check_samples()
-        self.model = loading.as_served(self.model)
         return f"{len(self.model.manifest.samples)} answered as when it was made"
+
+    def _try_builds(self) -> str:
+        """Each build that a worker may choose is tried, as another one may choose otherwise."""
+        from models import loading
+        from models.compression import serving
+        from workers.gate.shapes import check
+
+        manifest = self.model.manifest
+        builds = [(one, name) for one in self.model.parts for name in serving.allowed(one)]
+        for one, name in builds:
+            build = serving.served(one, name)
+            build.check_samples()
+            check(build, _questions(manifest), one.manifest.max_length, BUILD_S)
+        self.model, names = loading.as_served(self.model), [name for _, name in builds]
+        agree = ": samples and shapes agree" if names else ""
+        return f"{', '.join(names) or 'none'}{agree}; {self.model.build} is fastest here"
 
     def _try_shapes(self) -> str:
         from workers.gate.shapes import check

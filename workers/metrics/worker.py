@@ -116,6 +116,11 @@ class MeteredModel:
         return self._model.weight_bytes
 
     @property
+    def build(self) -> str:
+        """See `TextModel`."""
+        return self._model.build
+
+    @property
     def array_tokens(self) -> int:
         """See `TextModel`."""
         return self._model.array_tokens

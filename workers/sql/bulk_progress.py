@@ -10,31 +10,26 @@ from workers.sql.transaction import reading
 ANSWERED = text(
     """
     SELECT task, count(*) AS number FROM result
-    WHERE bulk_id = :bulk_id AND run = 0 GROUP BY task
+    WHERE bulk_id = :bulk_id GROUP BY task
     """
 )
-ENDED = text(
-    """
-    SELECT e.task, e.state, e.reason, count(DISTINCT e.job_id) AS number
-    FROM ending AS e
-    WHERE e.bulk_id = :bulk_id AND e.state <> 'DUPLICATE' AND NOT EXISTS (
-        SELECT 1 FROM result AS r
-        WHERE r.job_id = e.job_id AND r.tenant = e.tenant AND r.task = e.task
-    )
-    GROUP BY e.task, e.state, e.reason
-    """
-)
-FAILURES = text(
-    """
-    SELECT e.job_id, e.task, e.state, e.reason, e.detail, e.created_at
-    FROM ending AS e
-    WHERE e.bulk_id = :bulk_id AND e.state <> 'DUPLICATE' AND NOT EXISTS (
-        SELECT 1 FROM result AS r
-        WHERE r.job_id = e.job_id AND r.tenant = e.tenant AND r.task = e.task
-    )
-    ORDER BY e.job_id, e.task, e.created_at
-    """
-)
+_LAST = """
+    FROM (
+        SELECT job_id, task, state, reason, detail, row_number() OVER (
+            PARTITION BY tenant, job_id, task
+            ORDER BY created_at DESC, topic_id, partition, record_offset DESC
+        ) AS place
+        FROM ending AS e
+        WHERE e.bulk_id = :bulk_id AND e.state <> 'DUPLICATE' AND NOT EXISTS (
+            SELECT 1 FROM result AS r
+            WHERE r.job_id = e.job_id AND r.tenant = e.tenant AND r.task = e.task
+              AND r.bulk_id = e.bulk_id
+        )
+    ) AS ended WHERE place = 1
+"""
+"""A document that was published again may have an ending for each time; the last one counts."""
+ENDED = text(f"SELECT task, state, reason, count(*) {_LAST} GROUP BY task, state, reason")
+FAILURES = text(f"SELECT job_id, task, state, reason, detail {_LAST} ORDER BY job_id, task")
 VERSION = text(
     "SELECT model_version_id FROM result WHERE bulk_id = :bulk_id AND task = :task LIMIT 1"
 )
@@ -86,9 +81,7 @@ def failures(engine: Engine, bulk_id: str) -> list[Failure]:
     """The documents that ended without an answer, each once for a task, in the order of rows."""
     with reading(engine) as connection:
         rows = connection.execute(FAILURES, {"bulk_id": bulk_id}).mappings()
-        last = {(row["job_id"], row["task"]): row for row in rows}
-    fields = Failure.__struct_fields__
-    return [Failure(**{name: row[name] for name in fields}) for row in last.values()]
+        return [Failure(**row) for row in rows]
 
 
 def version_of(engine: Engine, bulk_id: str, task: str) -> int | None:

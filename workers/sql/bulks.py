@@ -42,8 +42,12 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     documents: int = 0
     bad: int = 0
     left_out: int = 0
-    reused: int = 0
     tokens: int = 0
+
+    @property
+    def reused(self) -> int:
+        """Rows that have the answer of an earlier one: what is neither bad, left out nor new."""
+        return self.rows - self.documents - self.bad - self.left_out
 
 
 class SqlBulks:
@@ -58,7 +62,7 @@ class SqlBulks:
 
     def keep(self, bulk_id: str, chunk: Chunk, columns: Mapping[str, Kind]) -> State:
         """See `producers.bulk.submission.Manifest`."""
-        return written(self._engine, lambda connection: _keep(connection, bulk_id, chunk, columns))
+        return written(self._engine, lambda c: keep_chunk(c, bulk_id, chunk, columns))
 
     def finish(self, bulk_id: str) -> None:
         """See `producers.bulk.submission.Manifest`."""
@@ -122,23 +126,24 @@ class SqlBulks:
         c = bulk_chunk.c
         names = ("rows", "documents", "bad", "left_out", "tokens")
         sums = [func.coalesce(func.sum(c[name]), 0).label(name) for name in names]
+        asked = select(func.count().label("chunks"), *sums).where(c.bulk_id == bulk_id)
         with reading(self._engine) as connection:
-            json_length = _length(connection)
-            asked = select(
-                func.count().label("chunks"),
-                func.coalesce(func.sum(json_length(c.reused)), 0).label("reused"),
-                *sums,
-            ).where(c.bulk_id == bulk_id)
             row = connection.execute(asked).one()
         return Submitted(**{name: int(value) for name, value in row._mapping.items()})
 
-    def chunks(self, bulk_id: str) -> Sequence[Any]:
-        """Number, first row, rows, documents, tokens and repeated rows of each piece, in order."""
+    def sizes(self, bulk_id: str) -> Sequence[Any]:
+        """Documents and tokens of each piece, in order."""
         c = bulk_chunk.c
-        asked = select(c.number, c.first_row, c.rows, c.documents, c.tokens, c.reused)
-        asked = asked.where(c.bulk_id == bulk_id).order_by(c.number)
+        asked = select(c.documents, c.tokens).where(c.bulk_id == bulk_id).order_by(c.number)
         with reading(self._engine) as connection:
             return list(connection.execute(asked))
+
+    def chunk(self, bulk_id: str, number: int) -> Any:
+        """Rows and repeated rows of a piece that is noted."""
+        c = bulk_chunk.c
+        asked = select(c.rows, c.reused).where(c.bulk_id == bulk_id, c.number == number)
+        with reading(self._engine) as connection:
+            return connection.execute(asked).one()
 
     def bad_rows(self, bulk_id: str) -> Sequence[Any]:
         """Row, file, line, reason and detail of each row that is no document."""
@@ -195,7 +200,10 @@ def new_id(name: str, request: Request) -> str:
     return blake2b(said, digest_size=6).hexdigest()
 
 
-def _keep(connection: Connection, bulk_id: str, chunk: Chunk, columns: Mapping[str, Kind]) -> State:
+def keep_chunk(
+    connection: Connection, bulk_id: str, chunk: Chunk, columns: Mapping[str, Kind]
+) -> State:
+    """Note a piece, once; the job's state."""
     kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         name: getattr(chunk, name)
@@ -212,14 +220,6 @@ def _keep(connection: Connection, bulk_id: str, chunk: Chunk, columns: Mapping[s
     found = connection.execute(select(bulk.c.state).where(bulk.c.bulk_id == bulk_id))
     state: State = found.scalar_one()
     return state
-
-
-def _length(connection: Connection) -> Any:
-    return (
-        func.jsonb_array_length
-        if connection.dialect.name == "postgresql"
-        else (func.json_array_length)
-    )
 
 
 def _found(row: Row[Any]) -> FoundBulk:

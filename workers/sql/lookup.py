@@ -40,6 +40,8 @@ class FoundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     lang: str
     model: str
     version: int
+    build: str | None
+    """Form of the version's network; None: not known."""
     prediction: Prediction
     created_at: datetime
     latency_ms: int
@@ -189,7 +191,8 @@ def _conditions(wanted: Wanted, dialect: str) -> list[ColumnElement[bool]]:
         model_version.c.model: wanted.model,
         model_version.c.version: wanted.version,
     }
-    conditions = [column == value for column, value in equal.items() if value is not None]
+    conditions = [result.c.run == 0]  # what stands
+    conditions += [column == value for column, value in equal.items() if value is not None]
     bounds = [
         (result.c.created_at.__ge__, wanted.since),
         (result.c.created_at.__lt__, wanted.until),
@@ -220,6 +223,7 @@ def _answer(row: Row[Any]) -> FoundAnswer:
         lang=row.lang,
         model=row.model,
         version=row.version,
+        build=row.build,
         prediction=msgspec.convert(said, Prediction),
         created_at=row.created_at,
         latency_ms=row.latency_ms,

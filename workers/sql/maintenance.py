@@ -29,9 +29,10 @@ _PASSED: Final = """
 """
 _ENDED_BULK: Final = """
     FROM bulk AS old WHERE old.changed_at < :before AND (
-        old.state = 'cancelled' OR old.submitted_at < :before
+        old.state = 'cancelled' OR old.state = 'active' AND old.submitted_at < :before
     )
 """
+"""A paused job stays: without its row nobody would know that it is paused, and would answer it."""
 _RECORD: Final = "topic_id, partition, record_offset"
 _OLD: Final[Mapping[str, tuple[str, str]]] = {
     "result": (_RECORD, _PASSED.format(table="result")),

@@ -139,4 +139,5 @@ def _replica(row: Row[Any]) -> Replica:
         reason=row.reason,
         memory_bytes=row.memory_bytes,
         at=row.heartbeat_at.timestamp(),
+        build=row.build,
     )
