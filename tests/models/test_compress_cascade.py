@@ -25,7 +25,7 @@ TEXTS = [f"{text} {number}" for text in MANY for number in range(3)]
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A cascade, and what the command said; its dev labels are what the strong version says."""
     folder = tmp_path_factory.mktemp("made")
-    strong, cheap = part(folder, "strong"), part(folder / "like", "strong", noise=0.1)
+    strong, cheap = part(folder, "strong"), part(folder / "like", "strong", noise=0.05)
     answers = LiveModel.load(strong).predict_texts(TEXTS)
     pairs = zip(TEXTS, answers, strict=True)
     lines = [json.dumps({"text": text, "label": one.label}) for text, one in pairs]
@@ -50,7 +50,7 @@ def test_it_keeps_its_promise_and_says_what_it_is(made: tuple[Path, dict[str, An
     ours, theirs = model.predict_texts(TEXTS), strong.predict_texts(TEXTS)
     same = [one.label == other.label for one, other in zip(ours, theirs, strict=True)]
     early = [one.build == "cheap" for one in ours]
-    assert 0.95 <= said["agreement"] < 1
+    assert 0.95 <= said["agreement"] <= 1
     assert sum(same) / len(same) == pytest.approx(said["agreement"], abs=1e-4)
     assert sum(early) / len(early) == pytest.approx(said["early_share"])
     assert 0.1 < said["early_share"] < 1
@@ -67,7 +67,7 @@ def test_it_keeps_its_promise_and_says_what_it_is(made: tuple[Path, dict[str, An
 def test_it_passes_the_gate(made: tuple[Path, dict[str, Any]]) -> None:
     trial = tried(Subject(made[0] / "both"))
     assert [check.name for check in trial.checks if check.ok] == [
-        *("load", "finite", "samples", "shapes", "speed")
+        *("load", "finite", "samples", "builds", "shapes", "speed")
     ], trial.checks
     assert trial.measured is not None
     assert trial.measured.weight_bytes > 0
@@ -129,8 +129,8 @@ def test_what_is_no_cascade_is_refused(made: tuple[Path, dict[str, Any]], tmp_pa
 
 def test_a_loss_may_be_promised_instead(made: tuple[Path, dict[str, Any]]) -> None:
     folder, said = made
-    more = json.loads(here(*command(folder, *parts(folder), out="more"), "--max-loss", 10))
-    assert said["loss"] < more["loss"] <= 10
+    more = json.loads(here(*command(folder, *parts(folder), out="more"), "--max-loss", 30))
+    assert said["loss"] < more["loss"] <= 30
     assert more["early_share"] > said["early_share"]
 
 

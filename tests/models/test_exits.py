@@ -18,7 +18,7 @@ from models.heads.tagging import TaggingConfig
 from models.live_model import Features, LiveModel
 from schemas.errors import ArtifactError, SettingsError
 from schemas.model_version import Exits
-from tests.models.cascade_version import MANY, part
+from tests.models.cascade_version import LABELS, MANY, part
 from tests.models.training_rig import here
 from tests.unit.worker_fakes import answer, batch, item
 from workers.gate import shapes
@@ -151,11 +151,12 @@ def test_exits_serve_classifiers_alone() -> None:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Texts with the labels that an untrained version gives them."""
+    """Texts with the labels that an untrained version gives them, and one of each label."""
     folder = tmp_path_factory.mktemp("corpus")
     answers = LiveModel.load(part(folder, "plain")).predict_texts(MANY)
-    pairs = zip(MANY, answers, strict=True)
-    lines = [json.dumps({"text": text, "label": one.label}) for text, one in pairs]
+    pairs = [(text, one.label) for text, one in zip(MANY, answers, strict=True)]
+    pairs += zip(MANY, LABELS, strict=False)
+    lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
     (folder / "texts.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 
