@@ -11,12 +11,12 @@ knows nothing of queues, routes or SQL, and a load either gives a model whose fi
 raises ArtifactError.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import artifact, catalog
-from models.answering.answerer import TOLERANCE, Answerer, Parsed, cut
+from models.answering.answerer import TOLERANCE, Answerer, Judge, Judged, Parsed, cut
 from models.answering.classes import ClassAnswerer, agree
 from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer, only
@@ -46,6 +46,8 @@ from schemas.question import Question
 from schemas.task import Task
 
 __all__ = ["TOLERANCE", "USUAL", "Features", "LiveModel", "Parsed", "agree"]
+
+Answered = TypeVar("Answered")
 
 _ANSWERERS: Mapping[type, Any] = {
     ClassificationConfig: ClassAnswerer,
@@ -70,6 +72,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     ids: Ids
     """[rows, length] or [rows, length, columns], int32, 0 is padding."""
     parsed: tuple[Parsed, ...]
+    states: Any = None
+    """[rows, length, width], float32: what layers before made of the ids; None: none has read."""
 
 
 class LiveModel:
@@ -108,6 +112,10 @@ class LiveModel:
         """
         directory = Path(directory)
         manifest = artifact.verify(directory)
+        if manifest.cascade:
+            raise ArtifactError(
+                f"{directory} is a cascade of two versions: give one of those that it was made of"
+            )
         if manifest.task is None:
             raise ArtifactError(
                 f"{directory} is a pre-trained encoder and answers no task: train a model from it "
@@ -167,6 +175,11 @@ class LiveModel:
         return other
 
     @property
+    def parts(self) -> "tuple[LiveModel, ...]":
+        """Return the models in it that can be asked for themselves; it is the first."""
+        return (self,)
+
+    @property
     def traces(self) -> int:
         """How often the network was traced: 1 after the first prediction, and for ever."""
         return int(self.answerer.run.experimental_get_tracing_count())
@@ -178,6 +191,10 @@ class LiveModel:
     def parse_texts(self, texts: Sequence[str]) -> list[Any]:
         """The same for texts with nothing before them."""
         return self.parse([Question(text) for text in texts])
+
+    def parse_tokens(self, sentences: Sequence[Sequence[str]]) -> list[Any]:
+        """Take units as they are given, as a corpus has them; of a tagger alone."""
+        return cast(SpanAnswerer, self.answerer).parse_tokens(sentences)
 
     def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Features:
         """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given.
@@ -197,15 +214,25 @@ class LiveModel:
 
     def predict(self, features: Features) -> list[Prediction]:
         """Answer the real rows, in order; ArtifactError where an output is not a finite number."""
+        return self._each(features, self.answerer.decode)
+
+    def judge(self, features: Features) -> list[Judged]:
+        """Do as `predict` does, and say how sure the network is; of a `Judge` alone."""
+        return self._each(features, cast(Judge, self.answerer).judge)
+
+    def _each(
+        self, features: Features, decode: Callable[[Sequence[Any], Sequence[Any]], list[Answered]]
+    ) -> list[Answered]:
+        """Return what `decode` makes of the outputs of each text, those of its windows joined."""
         counts = [len(one.pieces) for one in features.parsed]
         if sum(counts) == len(counts):
-            return self.answerer.decode(self._run(features.ids, len(counts)), features.parsed)
+            return decode(self._run(features.ids, len(counts)), features.parsed)
         outputs = self._run_windows(features.ids, sum(counts))
-        answers: list[Prediction] = []
+        answers: list[Answered] = []
         for one, count, end in zip(features.parsed, counts, accumulate(counts), strict=True):
             rows = [output[end - count : end] for output in outputs]
             joined = rows if count == 1 else self.answerer.stitch(rows, one)
-            answers += self.answerer.decode(joined, [one])
+            answers += decode(joined, [one])
         return answers
 
     def _run(self, ids: Ids, rows: int) -> list[Any]:
@@ -237,13 +264,15 @@ class LiveModel:
     def predict_parsed(
         self, parsed: Sequence[Parsed], token_budget: int = TOKEN_BUDGET
     ) -> list[Prediction]:
-        """The last two stages in a row."""
-        answers: dict[int, Prediction] = {}
-        lengths = [len(one.ids) for one in parsed]
-        for indices, length, rows in plan(lengths, token_budget, self.lengths):
-            features = self.features([parsed[index] for index in indices], length, rows)
-            answers.update(zip(indices, self.predict(features), strict=True))
-        return [answers[index] for index in range(len(parsed))]
+        """The last two stages in a row, again and again where a network hands texts on."""
+        found: list[Any] = list(parsed)
+        while waiting := [at for at, one in enumerate(found) if not isinstance(one, Prediction)]:
+            lengths = [len(found[at].ids) for at in waiting]
+            for indices, length, rows in plan(lengths, token_budget, self.lengths):
+                features = self.features([found[waiting[at]] for at in indices], length, rows)
+                for at, one in zip(indices, self.predict(features), strict=True):
+                    found[waiting[at]] = one
+        return found
 
     def warm_up(self, shapes: Iterable[tuple[int, int]]) -> None:
         """Run every (length, rows) once on the manifest's warm-up texts, so that none is slow."""
@@ -263,16 +292,17 @@ class LiveModel:
     def time(self, shapes: Iterable[tuple[int, int]], within_s: float) -> None:
         """Fill `timings` from runs over (length, rows), the cheapest first, which `warm_up` knows;
         no more after `within_s` seconds."""
-        texts = self.manifest.warm_up or ("textmill",)
         began = perf_counter()
         for length, rows in shapes:
-            started = perf_counter()
-            parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
-            self.predict(self.features([cut(one, length) for one in parsed], length, rows))
-            ended = perf_counter()
-            self.timings = [*self.timings, (rows, length, ended - started)]
-            if ended - began > within_s:
+            self.timings = [*self.timings, (rows, length, self.seconds(length, rows))]
+            if perf_counter() - began > within_s:
                 return
+
+    def seconds(self, length: int, rows: int) -> float:
+        """Return what an array of the warm-up's texts takes, all three stages."""
+        started = perf_counter()
+        self.predict(self.warm_features(length, rows))
+        return perf_counter() - started
 
     def agree(self, one: Prediction, other: Prediction) -> bool:
         """Whether two answers to the same text are the same within `tolerance`."""

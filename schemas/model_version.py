@@ -100,6 +100,27 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What it answered to the version's samples when it was made."""
 
 
+class Cascade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A version of two: the cheap one answers what it is sure of, the strong one the rest.
+
+    Both are whole versions, in the directories `cheap` and `strong` of the cascade's own.
+    """
+
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    """How sure the cheap one must be of an answer for it to stand."""
+    early_share: Annotated[float, Meta(ge=0, le=1)]
+    """Share of the dev texts that it answered."""
+
+
+class Exits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a network whose encoder has exits is used: easy texts leave at the first that is sure."""
+
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    """How sure an exit must be of an answer for it to stand."""
+    shares: tuple[Annotated[float, Meta(ge=0, le=1)], ...]
+    """Share of the dev texts that were answered at each end, the last layer's last."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`manifest.json` of a version directory."""
 
@@ -137,6 +158,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Other forms of the network by name, such as `litert-int8`; absent where there is none."""
     allowed_loss: Points | UnsetType = UNSET
     """Points that a build may lose for a worker to serve it; absent: none may be served."""
+    cascade: Cascade | UnsetType = UNSET
+    """Its two versions; absent in a version of one network."""
+    exits: Exits | UnsetType = UNSET
+    """When texts leave its network early; absent: none does."""
     files: dict[str, str]
     """File name to sha256, hexadecimal, for every file but the manifest."""
 

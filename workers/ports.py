@@ -102,7 +102,7 @@ class Answer(msgspec.Struct, frozen=True):
     item: BatchItem
     prediction: Prediction
     build: str | None = None
-    """Form of the version's network that gave it; the same in a whole batch; None: not known."""
+    """Form of the version's network that gave it, or which of its networks; None: not known."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

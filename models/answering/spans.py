@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models import catalog
-from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.answerer import TOLERANCE, Judged, Parsed
 from models.answering.seams import join, seams
 from models.answering.tracing import traced
 from models.heads.tagging import decode
@@ -82,6 +82,13 @@ class SpanAnswerer:
             Prediction(tokens=one.tokens, spans=self._spans(one, *row), truncated=one.truncated)
             for one, *row in rows
         ]
+
+    def judge(self, outputs: Sequence[Any], parsed: Sequence[Tagged]) -> list[Judged]:
+        """Decode; as sure as of the least sure tag of the text, spans or not."""
+        least = [
+            float(row[: len(one.ids)].min()) for one, row in zip(parsed, outputs[1], strict=True)
+        ]
+        return [Judged(*one) for one in zip(self.decode(outputs, parsed), least, strict=True)]
 
     def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut, stretches and labels are the same, and the scores nearly so."""

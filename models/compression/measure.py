@@ -18,6 +18,8 @@ from schemas.question import Question
 
 GRID: Final = ((16, 1), (16, 32), (32, 32), (64, 32), (16, 128), (64, 64))
 """`(length, rows)` of the arrays that speeds are taken of, as batches of short texts are cut."""
+ASKED: Final = 1024
+"""Texts at most that are asked to take a speed."""
 ROUNDS: Final = 5
 """Runs of each array; the shortest counts."""
 SCORES: Final = ("accuracy", "entity_f1", "word_f1", "rouge_l")
@@ -35,6 +37,24 @@ def texts_per_s(models: Sequence[LiveModel], rounds: int = ROUNDS) -> list[float
                 times[place] = min(times[place], taken if turn else float("inf"))
     texts = sum(rows for _, rows in shapes)
     return [texts / sum(times) for times in best]
+
+
+def of_questions(
+    models: Sequence[LiveModel], questions: Sequence[Question], rounds: int = 3
+) -> list[float]:
+    """Return how many of these texts a second each warm model answers, parsing included.
+
+    For versions whose time depends on how hard the texts are; at most `ASKED` are asked.
+    """
+    some = list(questions[:: max(1, len(questions) // ASKED)][:ASKED])
+    best = [float("inf")] * len(models)
+    for turn in range(rounds + 1):
+        for place, model in enumerate(models):
+            started = perf_counter()
+            model.ask(some)
+            taken = perf_counter() - started
+            best[place] = min(best[place], taken if turn else float("inf"))
+    return [len(some) / seconds for seconds in best]
 
 
 def _seconds(model: LiveModel, shape: tuple[int, int]) -> float:

@@ -31,6 +31,7 @@ COMMANDS = [
     *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"], ["bulk", "rerun"]),
     *(["db", "maintain"], ["erase"]),
     *(["compress", "distil"], ["compress", "prune"], ["compress", "search"]),
+    *(["compress", "cascade"], ["compress", "early-exit"]),
 ]
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import UsageError
 from schemas.prediction import Prediction, Span
@@ -23,6 +24,14 @@ from workers.sql.place import Place, place_of
 __all__ = ["store_url", "world"]
 
 SENTIMENTS = Wanted(task=Task.SENTIMENT)
+
+
+def test_each_row_of_a_batch_names_what_answered_it(world: World) -> None:
+    builds = ("cheap", "strong", "cheap")
+    answers = [replace(world.answer(at, f"j{at}"), build=build) for at, build in enumerate(builds)]
+    world.record(*answers)
+    found = [find_job(world.engine, f"j{at}", "default")[0][0].build for at in range(3)]
+    assert found == list(builds)
 
 
 def test_a_job_with_all_its_answers(world: World) -> None:

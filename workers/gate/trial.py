@@ -24,6 +24,8 @@ from workers.gate.report import Check, Measured, Trial
 
 LONG: Final = 4000
 """Characters of the texts that arrays are filled with; 512 tokens have fewer."""
+SHAPES_S: Final = 8.0
+"""Seconds that shapes are tried for, unless that leaves too few."""
 BUILD_S: Final = 3.0
 """Seconds for the shapes of one build."""
 _WORDS: Final = (
@@ -57,14 +59,14 @@ class Subject:
         }
 
     def _load(self) -> str:
-        from models.live_model import LiveModel
+        from models import loading
         from workers.gate import weights
 
         manifest = artifact.verify(self._directory)
         for name in manifest.files:
             if name.endswith(".keras"):
                 weights.check(self._directory / name)
-        self.model = LiveModel.load(self._directory)
+        self.model = loading.load(self._directory)
         self.digest = artifact.digest(self.model.manifest)
         return f"{self.model.weight_bytes} bytes of weights, {self._network}"
 
@@ -85,48 +87,45 @@ class Subject:
 
     def _try_builds(self) -> str:
         """Each build that a worker may choose is tried, as another one may choose otherwise."""
+        from models import loading
         from models.compression import serving
         from workers.gate.shapes import check
 
-        manifest, names = self.model.manifest, list(serving.allowed(self.model))
-        for name in names:
-            build = serving.served(self.model, name)
+        manifest = self.model.manifest
+        builds = [(one, name) for one in self.model.parts for name in serving.allowed(one)]
+        for one, name in builds:
+            build = serving.served(one, name)
             build.check_samples()
-            check(build, _questions(manifest), manifest.max_length, BUILD_S)
-        self.model = _as_served(self.model)
+            check(build, _questions(manifest), one.manifest.max_length, BUILD_S)
+        self.model, names = loading.as_served(self.model), [name for _, name in builds]
         agree = ": samples and shapes agree" if names else ""
         return f"{', '.join(names) or 'none'}{agree}; {self.model.build} is fastest here"
 
     def _try_shapes(self) -> str:
         from workers.gate.shapes import check
 
-        manifest = self.model.manifest
-        tried, known = check(self.model, _questions(manifest), manifest.max_length)
+        parts, asked = self.model.parts, _questions(self.model.manifest)
+        counts = [
+            check(one, asked, one.manifest.max_length, SHAPES_S / len(parts)) for one in parts
+        ]
+        tried, known = (sum(one) for one in zip(*counts, strict=True))
         some = f"{tried} shapes" if tried == known else f"{tried} of {known} shapes, as it is slow,"
         return f"{some} agree with each text alone within {self.model.tolerance:g}"
 
     def _measure(self) -> str:
-        from models.live_model import LiveModel
+        from models import loading
         from workers.model_loading import TIMED, memory_used
 
         self.model.time(TIMED, within_s=1.0)
         before = memory_used()
-        twin = LiveModel.load(self._directory)
+        twin = loading.load(self._directory)
         twin.warm_up([TIMED[-1]])
-        twin = _as_served(twin)
+        twin = loading.as_served(twin)
         taken = max(memory_used() - before, twin.weight_bytes)
         timings, weight = tuple(self.model.timings), twin.weight_bytes
         self.measured = Measured(timings=timings, memory_bytes=taken, weight_bytes=weight)
         rows, length, seconds = self.model.timings[-1]
         return f"{rows / seconds:.0f} texts of {length} tokens a second, {taken / 2**20:.1f} MiB"
-
-
-def _as_served(model: Any) -> Any:
-    """The model in the way that workers run it: what is tried is what will answer."""
-    from models import faster
-    from schemas.model_version import AS_USUAL
-
-    return faster.chosen(model, model.manifest.run or AS_USUAL)
 
 
 def tried(subject: Any) -> Trial:

@@ -70,7 +70,7 @@ class SqlResults:
         work = _Work(
             answers=sorted((a for a in answers if storable(a.prediction)), key=order),
             endings=[*endings, *(unstorable(item, batch.version_id) for item in refused)],
-            shared=shared_of(batch, answers, compute_s, datetime.now(UTC)),
+            shared=shared_of(batch, len(answers), compute_s, datetime.now(UTC)),
         )
         try:
             return written(self._engine, partial(_record, work=work, isolating=False))

@@ -4,7 +4,7 @@ What no database should take is found here, before any is asked: a number that i
 silently become NULL, and NUL ends a text early in one database and is an error in the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -53,6 +53,7 @@ class Row(msgspec.Struct, frozen=True):
     published_at: float
     """Seconds since 1970."""
     arm: str
+    build: str | None
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,6 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     compute_ms: float
     worker_id: str | None
     formed_at: datetime | None
-    build: str | None
 
 
 def order(answer: Answer) -> tuple[str, str, str, int, int]:
@@ -100,6 +100,7 @@ def row_of(answer: Answer, now: float) -> Row:
         job.metadata,
         published_at,
         item.arm,
+        answer.build,
     )
 
 
@@ -112,23 +113,17 @@ def _plausible(moment: float, now: float) -> float:
     return moment if 0 <= moment <= now + DAY_S else now
 
 
-def shared_of(batch: Batch, answers: Sequence[Answer], compute_s: float, now: datetime) -> Shared:
+def shared_of(batch: Batch, answers: int, compute_s: float, now: datetime) -> Shared:
     """The columns that all rows of `batch` share; the time of computing is divided by head."""
     return Shared(
         model_version_id=batch.version_id,
         batch_id=batch.batch_id,
         attempt=batch.attempt,
         created_at=now,
-        compute_ms=compute_s * 1000 / max(1, len(answers)),
+        compute_ms=compute_s * 1000 / max(1, answers),
         worker_id=batch.worker_id or None,
         formed_at=datetime.fromtimestamp(batch.formed_at, UTC) if batch.formed_at else None,
-        build=build_of(answers),
     )
-
-
-def build_of(answers: Sequence[Answer]) -> str | None:
-    """The build that gave a batch's answers, which is one; None where there are no answers."""
-    return answers[0].build if answers else None
 
 
 def storable(prediction: Prediction) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 from schemas.batch import Batch, BatchItem
 from schemas.tables import shadow_result
 from workers.ports import Answer
-from workers.sql.row import Output, build_of, order, row_of, storable
+from workers.sql.row import Output, order, row_of, storable
 from workers.sql.statement import statement
 
 _COLUMNS = (
@@ -45,7 +45,6 @@ def shadow_rows(
         "worker_id": batch.worker_id or None,
         "compute_ms": compute_s * 1000 / max(1, len(batch.items)),
         "created_at": now,
-        "build": build_of(answers),
     }
     rows = [_answered(answer, now) for answer in sorted(given, key=order)]
     known = {(answer.item.partition, answer.item.offset) for answer in given}
@@ -62,11 +61,12 @@ def _answered(answer: Answer, now: datetime) -> dict[str, Any]:
         "output": msgspec.to_builtins(row.output),
         "latency_ms": row.latency_ms,
         "error": None,
+        "build": row.build,
     }
 
 
 def _failed(item: BatchItem, why: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(("label", "score", "summary"))
+    nothing = dict.fromkeys(("label", "score", "summary", "build"))
     output = msgspec.to_builtins(Output(0))
     return _place(item) | nothing | {"output": output, "latency_ms": 0, "error": why[:200]}
 
