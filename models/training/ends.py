@@ -37,10 +37,10 @@ class EndLabels(Labels):
         """Return what the last end believes."""
         return super().belief(network, ids, output[-1])
 
-    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any) -> Any:
+    def disbelief(self, network: Any, ids: Any, output: Any, beliefs: Any, heat: float = 1) -> Any:
         """Return the mean over the ends."""
         disbelief = super().disbelief
-        return _mean([disbelief(network, ids, one, beliefs) for one in output])
+        return _mean([disbelief(network, ids, one, beliefs, heat) for one in output])
 
     def guess(self, network: Any, ids: Any, output: Any) -> Any:
         """Return the most probable label at the end that is watched."""
