@@ -54,4 +54,4 @@ def test_every_command_is_tried_above(embedded: Installation) -> None:
 def commands_in(help_text: str) -> set[str]:
     """The names in the box of commands."""
     box = help_text.split("─ Commands ─", 1)[1]
-    return set(re.findall(r"^│ ([a-z]+) ", box, re.MULTILINE))
+    return set(re.findall(r"^│ ([a-z-]+) ", box, re.MULTILINE))
