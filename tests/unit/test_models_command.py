@@ -88,7 +88,7 @@ def test_a_registered_version_answers_by_default_only_when_it_is_routed(
     report = json.loads(run("register", str(original), "--json"))
     assert (report["accepted"], report["version"], report["reason"]) == (True, 1, "")
     assert [check["name"] for check in report["checks"] if check["ok"]] == [
-        *("files", "interface", "load", "finite", "samples", "shapes", "speed")
+        *("files", "interface", "load", "finite", "samples", "builds", "shapes", "speed")
     ]
     assert (tmp_path / "store" / report["digest"] / "manifest.json").exists()
     (profile,) = json.loads(run("profile", "topic-zh", "--json"))
