@@ -57,7 +57,7 @@ def of_content(model: LiveModel, name: str, content: bytes) -> LiveModel:
         return other
     if "folded" in name:
         content = tables.filled(content, _folded_tables(model))
-    lite = LiteRun(content, artifact.BUILDS[name], threads=len(os.sched_getaffinity(0)))
+    lite = LiteRun(content, artifact.BUILDS[name], threads=_threads())
     if isinstance(model.answerer, ClassAnswerer):
         other = model.running(lite, name, len(content))
         other.network = None
@@ -78,6 +78,11 @@ def _folded_tables(model: LiveModel) -> tables.Tables:
     if folded is None:
         raise ArtifactError("only a TextCNN that classifies can be folded, within 64 MiB")
     return tables.tables_of(folded.network)
+
+
+def _threads() -> int:
+    """As many as the numeric library has, which leaves a core to parsing (`workers.device`)."""
+    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 class _Given:
