@@ -49,10 +49,9 @@ test: env services-install ## Check and test everything, with real Kafka, Redis 
 		echo "make $$step"; $(MAKE) --no-print-directory $$step || exit 1; done
 	@echo "pytest, without services, two files at a time"
 	@REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/models
-	@echo "pytest, adapters beside their services, two files at a time"
-	@REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/contracts
-	@echo "pytest, whole processes"
-	@REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q tests/services tests/acceptance
+	@echo "pytest, with services, two files at a time"
+	@REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+		tests/acceptance tests/services tests/contracts # the longest files first
 	@echo "make test: all is well after $$(($$(date +%s) - $(BEGIN))) s"
 
 unit: env ## Run the fast tests, which need no server.

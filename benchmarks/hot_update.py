@@ -3,7 +3,7 @@
     python -m benchmarks.hot_update [--updates 20] [--small] [--json] [--out DIR]
 
 Two workers and a dispatcher on real services answer a steady open-loop stream, 60 % of what they
-can do with a backlog unless `--rate` says otherwise. A version is replaced by the next again and
+can do beside the sender unless `--rate` says otherwise. A version is replaced by the next again and
 again, then rolled back, then replaced once more while a worker that loads it is killed. Each row
 must name the version that was live when its batch was formed, give or take the seconds in which a
 dispatcher looks at the routes. Latency is from the moment a job was due to its committed row;
@@ -11,6 +11,7 @@ dispatcher looks at the routes. Latency is from the moment a job was due to its 
 from the killing to the end. The stream is a tenant of its own, whose route alone is changed.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -31,13 +32,12 @@ from benchmarks.rig import Rig, rig
 from benchmarks.subject import Subject, jobs, new_run, register, subject
 from benchmarks.systems import System, drained
 from benchmarks.updates import Updates, variants
-from producers import Publisher
 from producers.publisher import encode
 from schemas import topics
 from schemas.job import Job
 
 SHARE = 0.6
-"""Of the speed with a backlog."""
+"""Of the speed at which the sender sends what it can."""
 GROUP = "bench"
 WORKERS = 2
 BACKLOG = 6000
@@ -95,13 +95,15 @@ def _running(where: Rig, given: Subject, version: str) -> Iterator[tuple[System,
 
 
 def _capacity(system: System, tenant: str, backlog: int) -> float:
-    """Texts a second with a backlog; also warms everything up."""
+    """Texts a second while the stream's sender sends what it can; also warms everything up. So 60 %
+    of it is no more than the sender can do beside the workers."""
     say("measuring the capacity")
     run, texts = new_run("capacity"), system.given.texts
     repeated = [texts[number % len(texts)] for number in range(backlog)]
-    found = [_of(tenant, job) for job in jobs(run, repeated, None)]
-    with Publisher(system.where.settings) as publisher:
-        publisher.publish_jobs(found, system.given.task, False)
+    records = (encode(_of(tenant, job)) for job in jobs(run, repeated, None))
+    sender = Sender(system.where.settings, system.topic)
+    sender.send(records, itertools.repeat(0.0))
+    sender.close()
     await_rows(system.where, system.children, Kept.RESULT, run, backlog, _LIMIT_S)
     return outcome_of_updates.speed(system.where, run)
 
@@ -131,7 +133,7 @@ def _story(
         _, story.killed = changing.activate_and_kill(names[-1])
         time.sleep(max(pause, 2.0))
         _check(system.children)
-    story.due = sent[0].due
+    story.due, story.sender_late_ms = sent[0].due, sent[0].late_p99_ms
     story.visible = drained(system, run, story.due)
     story.run = run
     return story

@@ -35,6 +35,8 @@ class Story(msgspec.Struct):
     killing_from: float = 0.0
     killed: str = ""
     """The worker that was killed while it loaded."""
+    sender_late_ms: float = 0.0
+    """99th percentile: where it is not small, latencies are the sender's."""
     due: dict[int, float] = {}
     visible: dict[int, float] = {}
     uses: dict[str, list[Use]] = {}
@@ -64,6 +66,7 @@ def result(where: Rig, story: Story, changing: Updates) -> dict[str, Any]:
         "killed_while_loading": story.killed,
         "jobs": len(story.due),
         "rate": story.rate,
+        "sender_late_ms": story.sender_late_ms,
         "lost": len(story.due) - distinct,
         "doubled": rows - distinct,
         "wrong_version": len(wrong(formed, Timeline(changing.changes()))),

@@ -7,6 +7,9 @@
     lexicon.gz        words that the features look up; few versions have it
     NAME.tflite …     builds: other forms of the network, smaller or faster (`BUILDS`)
 
+A cascade has its manifest and card, and in `cheap` and `strong` the two versions that it is made
+of, each a directory like any other; its manifest lists their files too.
+
 `digest` is sha256 of the manifest, which holds the sha256 of every other file, so equal digests
 mean equal bytes.
 Nothing is opened before `verify` has checked it: unknown members, links and names that leave the
@@ -20,7 +23,7 @@ own `safe_mode`.
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +50,8 @@ BUILDS: Final = {
 """The builds that a version may have, by name, and the file of each."""
 OPTIONAL = frozenset({lexicon.MEMBER, *BUILDS.values()})
 """Files it may have; no others."""
+CHEAP, STRONG = PARTS = ("cheap", "strong")
+"""The directories of a cascade's two versions."""
 
 _MIB: Final = 2**20
 _MOST: Final = {
@@ -81,15 +86,41 @@ def verify(directory: Path) -> Manifest:
     """Check every file against the manifest and return it; ArtifactError names what is wrong."""
     directory = Path(directory)
     manifest = read_manifest(directory)
+    if manifest.cascade:
+        _verify_cascade(directory, manifest)
+        return manifest
     _check_names(directory, manifest)
-    for name, expected in sorted(manifest.files.items()):
-        _check_size(directory / name)
-        if _sha256(directory / name) != expected:
-            raise ArtifactError(f"{directory / name} is damaged: its sha256 is not the manifest's")
+    _check_files(directory, manifest.files)
     for name in manifest.files:
         if name.endswith(".keras"):
             container.check(directory / name)
     return manifest
+
+
+def _verify_cascade(directory: Path, manifest: Manifest) -> None:
+    """Check a cascade: its card here, its parts as versions of their own that it knows."""
+    _check_present(directory, {CARD, *PARTS})
+    files = {CARD: manifest.files.get(CARD, "")}
+    for part in PARTS:
+        if (directory / part).is_symlink() or read_manifest(directory / part).cascade:
+            raise ArtifactError(f"{directory / part} is no version of one network")
+        inner = verify(directory / part).files
+        files |= {f"{part}/{name}": digest for name, digest in inner.items()}
+        files[f"{part}/{MANIFEST}"] = manifest.files.get(f"{part}/{MANIFEST}", "")
+    if files != manifest.files:
+        wrong = sorted(set(files.items()) ^ set(manifest.files.items()))
+        raise ArtifactError(f"{directory}: the manifest is wrong about {wrong[0][0]}")
+    if (directory / CARD).is_symlink() or not (directory / CARD).is_file():
+        raise ArtifactError(f"{directory / CARD} is missing or not a plain file")
+    own = (CARD, *(f"{part}/{MANIFEST}" for part in PARTS))
+    _check_files(directory, {name: files[name] for name in own})
+
+
+def _check_files(directory: Path, files: Mapping[str, str]) -> None:
+    for name, expected in sorted(files.items()):
+        _check_size(directory / name)
+        if _sha256(directory / name) != expected:
+            raise ArtifactError(f"{directory / name} is damaged: its sha256 is not the manifest's")
 
 
 def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Manifest:
@@ -99,7 +130,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Mani
     ArtifactError where it exists already or a member is missing.
     """
     directory = Path(directory)
-    if set(files) - OPTIONAL != MEMBERS:
+    if not manifest.cascade and set(files) - OPTIONAL != MEMBERS:
         raise ArtifactError(f"a version has the files {sorted(MEMBERS)}, not {sorted(files)}")
     if directory.exists():
         raise ArtifactError(f"{directory} exists already: a version is never written over")
@@ -107,6 +138,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, Path]) -> Mani
     staging.mkdir(parents=True)
     try:
         for name, source in files.items():
+            (staging / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source, staging / name)
         digests = {name: _sha256(staging / name) for name in sorted(files)}
         manifest = msgspec.structs.replace(manifest, files=digests)
@@ -123,9 +155,7 @@ def _check_names(directory: Path, manifest: Manifest) -> None:
     if listed - OPTIONAL != MEMBERS:
         wrong = sorted((listed - OPTIONAL) ^ MEMBERS)
         raise ArtifactError(f"{directory}: the manifest's list of files is wrong about {wrong}")
-    present = {entry.name for entry in os.scandir(directory)}
-    if unknown := sorted(present - listed - {MANIFEST}):
-        raise ArtifactError(f"{directory} holds files that no version has: {unknown}")
+    _check_present(directory, listed)
     for name in sorted(listed):
         path = directory / name
         if path.is_symlink() or not path.is_file():
@@ -139,6 +169,12 @@ def _check_builds(directory: Path, manifest: Manifest) -> None:
     if builds != known:
         wrong = sorted({*builds} ^ {*known}) or sorted(builds)
         raise ArtifactError(f"{directory}: the manifest's list of builds is wrong about {wrong}")
+
+
+def _check_present(directory: Path, known: Collection[str]) -> None:
+    present = {entry.name for entry in os.scandir(directory)}
+    if unknown := sorted(present - {*known, MANIFEST}):
+        raise ArtifactError(f"{directory} holds files that no version has: {unknown}")
 
 
 def _check_size(path: Path) -> None:

@@ -4,7 +4,8 @@ The one place that knows which encoders and heads exist. A network is a function
 (int32, 0 is padding):
 
     classifier   [batch, length], or [batch, length, columns] where the ids have hashed features or
-                 the numbers of turns beside them, to logits [batch, classes]
+                 the numbers of turns beside them, to logits [batch, classes]; where the encoder
+                 has exits, to a list of them, one an end, the last layer's last
     tagger       [batch, length, columns] to emissions [batch, length, classes]
     summariser   the same and a last column of copyable words to a memory [batch, length, width]
     extractor    a tagger's input and the columns of its sentences to logits [batch, sentences]
@@ -24,7 +25,8 @@ import msgspec
 
 from models.encoders import bag, dialogue, recurrent, textcnn, transformer
 from models.heads import classification, extraction, joint, masked, summarization, tagging
-from models.layers.embedding import mask_of
+from models.layers import ends
+from models.layers.embedding import mask_of, pool
 from models.text import turns
 from models.text.documents import COLUMNS
 from models.text.features import FeatureConfig
@@ -58,6 +60,11 @@ _OF_TOKENS: Mapping[type, Callable[..., Any]] = {
     recurrent.RecurrentConfig: recurrent.encode_tokens,
     transformer.TransformerConfig: transformer.encode_tokens,
 }
+_ENDS: Mapping[type, Callable[..., list[Any]]] = {
+    recurrent.RecurrentConfig: recurrent.encode_ends,
+    transformer.TransformerConfig: transformer.encode_ends,
+}
+"""Encoders that can be left early."""
 
 
 class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,10 +140,22 @@ def encoder_layers(encoder: EncoderConfig) -> dict[str, Any]:
 
 def of_tokens(encoder: EncoderConfig) -> TokenEncoderConfig:
     """Return the encoder, if it has a vector for each token; else raise ArtifactError."""
+    if exits_of(encoder):
+        raise ArtifactError("exits are for heads that classify: leave them out")
     if isinstance(encoder, TokenEncoderConfig):
         return encoder
     able = [f'"{one.__struct_config__.tag}"' for one in get_args(TokenEncoderConfig)]
     raise ArtifactError(f"this head needs an encoder of tokens: choose type = {' or '.join(able)}")
+
+
+def exits_of(encoder: EncoderConfig) -> tuple[int, ...]:
+    """Return the layers behind which the encoder can be left; none where it has no such layers."""
+    return encoder.exits if isinstance(encoder, TokenEncoderConfig) else ()
+
+
+def without_exits(encoder: EncoderConfig) -> EncoderConfig:
+    """Return the same encoder that no text leaves early."""
+    return msgspec.structs.replace(encoder, exits=()) if exits_of(encoder) else encoder
 
 
 def features_of(encoder: EncoderConfig) -> FeatureConfig:
@@ -154,9 +173,20 @@ def of_kind(head: HeadConfig, kind: type[Kind]) -> Kind:
 def _classifier(architecture: Architecture) -> Any:
     encoder = architecture.encoder
     ids = keras.Input((None, *_columns(encoder)), dtype="int32", name="ids")
+    if exits := exits_of(encoder):
+        states = _ENDS[type(encoder)](ids, architecture.vocabulary, encoder)
+        names = [*map(ends.prefix, exits), ""]
+        outputs = [_ended(ids, *one, architecture) for one in zip(states, names, strict=True)]
+        return keras.Model(ids, outputs, name="classifier")
     features = _OF_TEXTS[type(encoder)](ids, architecture.vocabulary, encoder)
     logits = classification.classify(features, architecture.classes, cast(Any, architecture.head))
     return keras.Model(ids, logits, name="classifier")
+
+
+def _ended(ids: Any, states: Any, prefix: str, architecture: Architecture) -> Any:
+    """Return the logits [batch, classes] of the head at one end of the encoder."""
+    head, whole = cast(Any, architecture.head), pool(states, mask_of(ids))
+    return classification.classify(whole, architecture.classes, head, prefix=prefix)
 
 
 def _columns(encoder: EncoderConfig) -> tuple[int, ...]:

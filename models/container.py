@@ -27,8 +27,8 @@ _MOST: Final = {"metadata.json": 2**16, CONFIG: 2**24, WEIGHTS: 2**32}
 _RATIO: Final = 100
 """How many times larger a member may be unpacked. Weights hardly shrink; a bomb by a thousand."""
 _KNOWN: Final = re.compile(
-    r"keras(\.(layers|initializers|regularizers|constraints|activations|optimizers|losses|metrics"
-    r"|dtype_policies|src\.(layers|models|ops|dtype_policies)(\.\w+)*))?|models\.(heads|layers)\.\w+"
+    r"keras(\.(layers|initializers|quantizers|regularizers|constraints|activations|optimizers"
+    r"|losses|metrics|dtype_policies|src\.(layers|models|ops|dtype_policies)(\.\w+)*))?|models\.(heads|layers)\.\w+"
 )
 """Modules that a network's classes may be from."""
 _DAMAGED: Final = (

@@ -1,14 +1,16 @@
-"""Running a version in another way, where that is proven here: faster, and the same.
+"""Running a version in another way, where that is proven here: faster, and the same or allowed.
 
     folded       filters are multiplied with the table of tokens beforehand (`models.folding`);
                  tried with every version that is used as it was trained
     precision    the network computes in float16 or bfloat16 over the same float32 weights
     jit          XLA compiles the network, anew for every shape of an array, in seconds
+    builds       the network in a file of its own, in int8 mostly (`models.compression`); its
+                 answers differ, and the version says how much of its score a worker may give up
 
-The last two are wishes of a version's `run` settings. XLA serves only shapes that were compiled at
-the warm-up, each faster than without; all others take the usual way, and nothing is ever compiled
-while a text waits. What is not faster on this device, or moves an answer by more than the version
-allows, is not used, and the log says why.
+Precision and jit are wishes of a version's `run` settings. XLA serves only shapes that were
+compiled at the warm-up, each faster than without; all others take the usual way, and nothing is
+ever compiled while a text waits. What is not faster on this device, or moves an answer by more than
+the version allows, is not used, and the log says why.
 """
 
 import logging
@@ -19,7 +21,8 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from models.answering.tracing import traced
+from models.answering.tracing import array_of, traced
+from models.compression import serving
 from models.live_model import LiveModel
 from models.shapes import bucket
 from schemas.errors import ArtifactError
@@ -65,6 +68,20 @@ def chosen(model: LiveModel, run: RunConfig, seconds: Seconds = best_of) -> Live
         model = _in_precision(model, run, seconds)
     if run.jit:
         _compile(model, run, seconds)
+    return _of_builds(model, seconds)
+
+
+def _of_builds(model: LiveModel, seconds: Seconds) -> LiveModel:
+    """Return the fastest of the version's allowed builds and what was chosen before."""
+    origin = model
+    for name, build in serving.allowed(model).items():
+        try:
+            other = serving.served(origin, name)
+        except ArtifactError as error:
+            _say(model, f"{name} is not used: {error}")
+            continue
+        lost = f"{build.deltas.loss:g} points lost of {model.manifest.allowed_loss:g} allowed"
+        model = _better(model, other, (name, f"answers by {name} ({lost})"), FEW, seconds)
     return model
 
 
@@ -115,7 +132,7 @@ def _arrays(model: LiveModel, shapes: Iterable[tuple[int, int]]) -> list[Any]:
 
 
 def _call(run: Callable[[Any], Any], ids: Any) -> Callable[[], object]:
-    return lambda: [array.numpy() for array in run(ids)]
+    return lambda: [array_of(array) for array in run(ids)]
 
 
 def _compile(model: LiveModel, run: RunConfig, seconds: Seconds) -> None:
@@ -134,11 +151,12 @@ def _compile(model: LiveModel, run: RunConfig, seconds: Seconds) -> None:
     _say(model, f"XLA is faster and answers the same in {len(good)} of {len(SHAPES)} shapes")
     if good:
         answerer.run = ShapedRun(usual, compiled, good)
+        model.build = "keras-jit"
 
 
 def _agree(usual: Any, other: Any, tolerance: float) -> bool:
     pairs = zip(usual, other, strict=True)
-    return all(np.allclose(a.numpy(), b.numpy(), rtol=0, atol=tolerance) for a, b in pairs)
+    return all(np.allclose(array_of(a), array_of(b), rtol=0, atol=tolerance) for a, b in pairs)
 
 
 class ShapedRun:

@@ -11,12 +11,12 @@ knows nothing of queues, routes or SQL, and a load either gives a model whose fi
 raises ArtifactError.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -24,12 +24,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import artifact, catalog
-from models.answering.answerer import TOLERANCE, Answerer, Parsed, cut
+from models.answering.answerer import TOLERANCE, Answerer, Judge, Judged, Parsed, cut
 from models.answering.classes import ClassAnswerer, agree
 from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
+from models.answering.tracing import array_of
 from models.folding import ARRAY_TOKENS, fold
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
@@ -44,7 +45,9 @@ from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.task import Task
 
-__all__ = ["TOLERANCE", "Features", "LiveModel", "Parsed", "agree"]
+__all__ = ["TOLERANCE", "USUAL", "Features", "LiveModel", "Parsed", "agree"]
+
+Answered = TypeVar("Answered")
 
 _ANSWERERS: Mapping[type, Any] = {
     ClassificationConfig: ClassAnswerer,
@@ -56,6 +59,10 @@ _ANSWERERS: Mapping[type, Any] = {
 """Kind of head to what parses for it and reads its outputs."""
 
 
+USUAL = "keras"
+"""The build that every version has: its network as it was trained."""
+
+
 class Features(msgspec.Struct, frozen=True, kw_only=True):
     """A padded array and the texts in its first rows; further rows are padding.
 
@@ -65,6 +72,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     ids: Ids
     """[rows, length] or [rows, length, columns], int32, 0 is padding."""
     parsed: tuple[Parsed, ...]
+    states: Any = None
+    """[rows, length, width], float32: what layers before made of the ids; None: none has read."""
 
 
 class LiveModel:
@@ -83,8 +92,15 @@ class LiveModel:
         """Padded tokens that an array should hold at most."""
         self.lengths = steps(manifest.max_length)
         """Padded lengths that arrays have, ascending."""
+        self.build = USUAL
+        """Which form of its network answers, as `result.build` names it."""
+        self.directory: Path | None = None
+        """Where its files are; None where it is not from a directory."""
+        self.float32_bytes = self.weight_bytes = 4 * int(network.count_params())
+        """What the weights take in memory; those of a build `running` take other `weight_bytes`."""
         self._tokenizer = tokenizer
-        self._width = network.input_shape[2:]
+        self.width: tuple[int, ...] = tuple(network.input_shape[2:])
+        """Columns of a token's ids; empty where there is one."""
         self.timings: Sequence[tuple[int, int, float]] = ()
         """What arrays took: `(rows, length, seconds)`, all three stages. Empty before `time`."""
 
@@ -96,6 +112,10 @@ class LiveModel:
         """
         directory = Path(directory)
         manifest = artifact.verify(directory)
+        if manifest.cascade:
+            raise ArtifactError(
+                f"{directory} is a cascade of two versions: give one of those that it was made of"
+            )
         if manifest.task is None:
             raise ArtifactError(
                 f"{directory} is a pre-trained encoder and answers no task: train a model from it "
@@ -105,7 +125,10 @@ class LiveModel:
         tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
         if architecture.vocabulary != tokenizer.size or not _fit(manifest, architecture):
             raise ArtifactError(f"{directory}: tokenizer, labels and architecture do not fit")
-        return cls(manifest, tokenizer, catalog.restore(architecture, directory / artifact.WEIGHTS))
+        network = catalog.restore(architecture, directory / artifact.WEIGHTS)
+        model = cls(manifest, tokenizer, network)
+        model.directory = directory
+        return model
 
     def of(self, task: Task) -> "LiveModel":
         """Return this version as one that answers `task` alone; UsageError where it does not."""
@@ -122,21 +145,39 @@ class LiveModel:
         """Return the same version with a network that computes in `precision`."""
         architecture = catalog.read(self.manifest.architecture)
         network = catalog.computing_in(precision, self.network, architecture)
-        return LiveModel(self.manifest, self._tokenizer, network)
+        return self.with_network(network, f"keras-{precision}")
+
+    def with_network(self, network: Any, build: str) -> "LiveModel":
+        """Return the same version with another network of the same input, and how it is called."""
+        other = LiveModel(self.manifest, self._tokenizer, network)
+        other.build, other.directory = build, self.directory
+        other.float32_bytes = self.float32_bytes
+        return other
+
+    def running(self, run: Any, build: str, weight_bytes: int) -> "LiveModel":
+        """Return the same version with another function from padded ids to outputs.
+
+        It shares the answerer's reading and, until somebody takes it, the network.
+        """
+        other = copy(self)
+        other.answerer = copy(self.answerer)
+        other.answerer.run = run
+        other.build, other.weight_bytes = build, weight_bytes
+        return other
 
     def folded(self) -> "LiveModel | None":
         """Return the same version with its network folded (`models.folding`), where it can be."""
         network = fold(self.network, catalog.read(self.manifest.architecture))
         if network is None:
             return None
-        other = LiveModel(self.manifest, self._tokenizer, network)
+        other = self.with_network(network, "keras-folded")
         other.array_tokens = ARRAY_TOKENS
         return other
 
     @property
-    def weight_bytes(self) -> int:
-        """What the weights take in memory."""
-        return 4 * int(self.network.count_params())
+    def parts(self) -> "tuple[LiveModel, ...]":
+        """Return the models in it that can be asked for themselves; it is the first."""
+        return (self,)
 
     @property
     def traces(self) -> int:
@@ -151,6 +192,10 @@ class LiveModel:
         """The same for texts with nothing before them."""
         return self.parse([Question(text) for text in texts])
 
+    def parse_tokens(self, sentences: Sequence[Sequence[str]]) -> list[Any]:
+        """Take units as they are given, as a corpus has them; of a tagger alone."""
+        return cast(SpanAnswerer, self.answerer).parse_tokens(sentences)
+
     def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Features:
         """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given.
 
@@ -161,7 +206,7 @@ class LiveModel:
         sizes = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
         if len(pieces) > len(parsed):
             length = bucket(int(sizes.max()), self.lengths)
-        ids = np.zeros((rows, length, *self._width), dtype=np.int32)
+        ids = np.zeros((rows, length, *self.width), dtype=np.int32)
         if pieces:
             real = np.arange(length) < sizes[:, None]
             ids[: len(pieces)][real] = np.concatenate(pieces)
@@ -169,21 +214,31 @@ class LiveModel:
 
     def predict(self, features: Features) -> list[Prediction]:
         """Answer the real rows, in order; ArtifactError where an output is not a finite number."""
+        return self._each(features, self.answerer.decode)
+
+    def judge(self, features: Features) -> list[Judged]:
+        """Do as `predict` does, and say how sure the network is; of a `Judge` alone."""
+        return self._each(features, cast(Judge, self.answerer).judge)
+
+    def _each(
+        self, features: Features, decode: Callable[[Sequence[Any], Sequence[Any]], list[Answered]]
+    ) -> list[Answered]:
+        """Return what `decode` makes of the outputs of each text, those of its windows joined."""
         counts = [len(one.pieces) for one in features.parsed]
         if sum(counts) == len(counts):
-            return self.answerer.decode(self._run(features.ids, len(counts)), features.parsed)
+            return decode(self._run(features.ids, len(counts)), features.parsed)
         outputs = self._run_windows(features.ids, sum(counts))
-        answers: list[Prediction] = []
+        answers: list[Answered] = []
         for one, count, end in zip(features.parsed, counts, accumulate(counts), strict=True):
             rows = [output[end - count : end] for output in outputs]
             joined = rows if count == 1 else self.answerer.stitch(rows, one)
-            answers += self.answerer.decode(joined, [one])
+            answers += decode(joined, [one])
         return answers
 
     def _run(self, ids: Ids, rows: int) -> list[Any]:
         """Return the network's outputs of the first `rows` rows."""
         arrays = self.answerer.run(tf.convert_to_tensor(ids))
-        outputs = [array.numpy()[:rows] for array in arrays]
+        outputs = [array_of(array)[:rows] for array in arrays]
         if not all(np.isfinite(output).all() for output in outputs):
             raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
         return outputs
@@ -209,13 +264,15 @@ class LiveModel:
     def predict_parsed(
         self, parsed: Sequence[Parsed], token_budget: int = TOKEN_BUDGET
     ) -> list[Prediction]:
-        """The last two stages in a row."""
-        answers: dict[int, Prediction] = {}
-        lengths = [len(one.ids) for one in parsed]
-        for indices, length, rows in plan(lengths, token_budget, self.lengths):
-            features = self.features([parsed[index] for index in indices], length, rows)
-            answers.update(zip(indices, self.predict(features), strict=True))
-        return [answers[index] for index in range(len(parsed))]
+        """The last two stages in a row, again and again where a network hands texts on."""
+        found: list[Any] = list(parsed)
+        while waiting := [at for at, one in enumerate(found) if not isinstance(one, Prediction)]:
+            lengths = [len(found[at].ids) for at in waiting]
+            for indices, length, rows in plan(lengths, token_budget, self.lengths):
+                features = self.features([found[waiting[at]] for at in indices], length, rows)
+                for at, one in zip(indices, self.predict(features), strict=True):
+                    found[waiting[at]] = one
+        return found
 
     def warm_up(self, shapes: Iterable[tuple[int, int]]) -> None:
         """Run every (length, rows) once on the manifest's warm-up texts, so that none is slow."""
@@ -235,27 +292,34 @@ class LiveModel:
     def time(self, shapes: Iterable[tuple[int, int]], within_s: float) -> None:
         """Fill `timings` from runs over (length, rows), the cheapest first, which `warm_up` knows;
         no more after `within_s` seconds."""
-        texts = self.manifest.warm_up or ("textmill",)
         began = perf_counter()
         for length, rows in shapes:
-            started = perf_counter()
-            parsed = self.parse_texts([texts[row % len(texts)] for row in range(rows)])
-            self.predict(self.features([cut(one, length) for one in parsed], length, rows))
-            ended = perf_counter()
-            self.timings = [*self.timings, (rows, length, ended - started)]
-            if ended - began > within_s:
+            self.timings = [*self.timings, (rows, length, self.seconds(length, rows))]
+            if perf_counter() - began > within_s:
                 return
+
+    def seconds(self, length: int, rows: int) -> float:
+        """Return what an array of the warm-up's texts takes, all three stages."""
+        started = perf_counter()
+        self.predict(self.warm_features(length, rows))
+        return perf_counter() - started
 
     def agree(self, one: Prediction, other: Prediction) -> bool:
         """Whether two answers to the same text are the same within `tolerance`."""
         return self.answerer.agree(one, other, self.tolerance)
 
+    @property
+    def expected(self) -> tuple[Prediction, ...]:
+        """What it should answer to its samples: what its build gave when it was made."""
+        build = (self.manifest.builds or {}).get(self.build)
+        return build.samples if build else tuple(one.prediction for one in self.manifest.samples)
+
     def check_samples(self) -> None:
         """Compare with the answers this version gave when it was made; else ArtifactError."""
         samples = self.manifest.samples
         answers = self.ask([sample.question for sample in samples])
-        for sample, answer in zip(samples, answers, strict=True):
-            if not self.agree(sample.prediction, answer):
+        for sample, right, answer in zip(samples, self.expected, answers, strict=True):
+            if not self.agree(right, answer):
                 raise ArtifactError(
                     f"{self.manifest.name} does not give its own sample answer for "
                     f"{sample.text[:40]!r}"

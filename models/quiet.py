@@ -18,7 +18,7 @@ from contextlib import contextmanager
 def import_tensorflow() -> None:
     """Import TensorFlow and let it find its devices; whoever imports it again gets it at once."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silent_stderr(), _absent("matplotlib", "sklearn"):
+    with silent_stderr(), _absent("matplotlib", "sklearn"):
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -26,7 +26,8 @@ def import_tensorflow() -> None:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
+    """Turn away what C++ libraries write to the process's standard error."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

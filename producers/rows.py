@@ -11,6 +11,7 @@ error that it is; its neighbours are not harmed.
 """
 
 import csv
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -55,12 +56,30 @@ def rows(name: str, needed: Sequence[str], tell: Callable[[str], None]) -> Rows:
     if Path(name).is_dir():
         return _directory(Path(name))
     suffix = Path(unpacked(name)).suffix.lower()
-    if suffix == ".parquet":
+    if is_parquet(name):
         return _parquet(name, needed)
     if suffix in {".csv", ".tsv"}:
         return _table(name, needed, "," if suffix == ".csv" else "\t", tell)
     is_json = True if suffix in JSON_SUFFIXES else False if suffix in PLAIN_SUFFIXES else None
     return _lines(name, is_json, tell)
+
+
+def good_rows(name: str, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a file that is known to have no bad ones: what `rows` gives, at half the price.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or has a bad row after all.
+    """
+    suffix = Path(unpacked(name)).suffix.lower()
+    if Path(name).is_dir() or is_parquet(name) or suffix in {".csv", ".tsv"}:
+        return (_good(name, row) for row in rows(name, needed, lambda text: None))
+    written = itertools.filterfalse(bytes.isspace, lines(name))
+    first = next(written, b"")
+    is_json = suffix not in PLAIN_SUFFIXES and (
+        suffix in JSON_SUFFIXES or first.lstrip().startswith(b"{")
+    )
+    every = itertools.chain([first] if first else [], written)
+    return map(_object_of(name) if is_json else lambda line: {TEXT: text_in(line)}, every)
 
 
 def value_at(values: dict[str, Any], column: str) -> Any:
@@ -121,6 +140,24 @@ def text_in(line: bytes) -> str:
         raise InvalidJobError("not_utf8", wire.REASONS["not_utf8"]) from None
 
 
+def _object_of(name: str) -> Callable[[bytes], dict[str, Any]]:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+    def read(line: bytes) -> dict[str, Any]:
+        try:
+            return decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise DataError(f"{shown(name)} has a line that is not one JSON object.") from None
+
+    return read
+
+
+def _good(name: str, row: Row) -> dict[str, Any]:
+    if row.problem is not None:
+        raise DataError(f"{shown(name)}, line {row.number}: {row.problem}.")
+    return row.values
+
+
 def _lines(name: str, is_json: bool | None, tell: Callable[[str], None]) -> Rows:
     for number, line, as_json in numbered(lines(name, tell), is_json):
         try:
@@ -174,7 +211,17 @@ def _is_spoilt(value: str) -> bool:
     return not value.isascii() and any("\udc80" <= sign <= "\udcff" for sign in value)
 
 
-def _parquet(name: str, needed: Sequence[str]) -> Rows:
+def is_parquet(name: str) -> bool:
+    """Whether a file of this name is read as Parquet."""
+    return Path(unpacked(name)).suffix.lower() == ".parquet" and not Path(name).is_dir()
+
+
+def parquet_batches(name: str, needed: Sequence[str]) -> Iterator[Any]:
+    """The rows of a Parquet file as Arrow batches.
+
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -183,13 +230,15 @@ def _parquet(name: str, needed: Sequence[str]) -> Rows:
     try:
         with pq.ParquetFile(name, buffer_size=1 << 20, pre_buffer=False) as file:
             require(name, needed, file.schema_arrow.names)
-            number = 0
-            for batch in file.iter_batches(PARQUET_ROWS):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(number, values)
+            yield from file.iter_batches(PARQUET_ROWS)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"Cannot read {name}: {error}.") from error
+
+
+def _parquet(name: str, needed: Sequence[str]) -> Rows:
+    batches = parquet_batches(name, needed)
+    rows = (values for batch in batches for values in batch.to_pylist())
+    return (Row(number, values) for number, values in enumerate(rows, 1))
 
 
 def require(name: str, needed: Sequence[str], header: Sequence[str]) -> None:

@@ -10,10 +10,12 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
@@ -74,3 +76,9 @@ def version_column(name: str, *, nullable: bool = False, key: bool = False) -> C
     if key:
         return Column(name, reference, primary_key=True, autoincrement=False)
     return Column(name, reference, nullable=nullable)
+
+
+def partial_index(name: str, *columns: Column[Any], where: str, **options: Any) -> Index:
+    """An index of the rows that the condition takes, on both databases."""
+    condition = text(where)
+    return Index(name, *columns, postgresql_where=condition, sqlite_where=condition, **options)

@@ -24,7 +24,14 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.columns import Document, Serial, UtcDateTime, metadata, version_column
+from schemas.columns import (
+    Document,
+    Serial,
+    UtcDateTime,
+    metadata,
+    partial_index,
+    version_column,
+)
 
 model = Table(
     "model",
@@ -115,6 +122,7 @@ model_replica = Table(
     Column("memory_bytes", BigInteger, nullable=False),
     Column("loaded_at", UtcDateTime, comment="null: it is not READY"),
     Column("heartbeat_at", UtcDateTime, nullable=False),
+    Column("build", Text, comment="form of its network that is served; null: it is not READY"),
 )
 
 deployment = Table(
@@ -136,12 +144,11 @@ deployment = Table(
     Column("ended_at", UtcDateTime),
     CheckConstraint("weight BETWEEN 0 AND 1", name="weight"),
 )
-Index(
+partial_index(
     "uq_deployment_pending",
     *(deployment.c[name] for name in ("task", "lang", "tenant", "kind")),
     unique=True,
-    postgresql_where=text("state = 'PENDING'"),
-    sqlite_where=text("state = 'PENDING'"),
+    where="state = 'PENDING'",
 )
 
 deployment_event = Table(

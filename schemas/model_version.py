@@ -90,14 +90,35 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Its file in the version's directory."""
     bytes: int
     """Its length."""
-    score: float
-    """On the dev texts, 0 to 1: accuracy, the scheme's F1 or ROUGE-L."""
+    score: float | None
+    """On dev texts, 0 to 1: accuracy, the scheme's F1 or ROUGE-L; None where there were none."""
     deltas: Deltas
     """Against the float32 network of the same version."""
     tolerance: Annotated[float, Meta(ge=0, le=0.5)] = 1e-4
     """How far two scores of one text may lie apart, alone and in any shape of an array."""
     samples: tuple[Prediction, ...] = ()
     """What it answered to the version's samples when it was made."""
+
+
+class Cascade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A version of two: the cheap one answers what it is sure of, the strong one the rest.
+
+    Both are whole versions, in the directories `cheap` and `strong` of the cascade's own.
+    """
+
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    """How sure the cheap one must be of an answer for it to stand."""
+    early_share: Annotated[float, Meta(ge=0, le=1)]
+    """Share of the dev texts that it answered."""
+
+
+class Exits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a network whose encoder has exits is used: easy texts leave at the first that is sure."""
+
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    """How sure an exit must be of an answer for it to stand."""
+    shares: tuple[Annotated[float, Meta(ge=0, le=1)], ...]
+    """Share of the dev texts that were answered at each end, the last layer's last."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +143,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics: dict[str, float] = {}
     """Scores, prefixed by the split: `dev_accuracy`, `test_macro_f1`; from 0 to 1, but for
     `dev_perplexity`, of a pre-trained encoder."""
+    expected: dict[Task, dict[str, dict[str, int]]] | UnsetType = UNSET
+    """How its answers to its development set were spread: by task, feature and bucket how many, for
+    the view `drift`; absent where nobody counted."""
     samples: tuple[Sample, ...] = ()
     warm_up: tuple[str, ...] = ()
     created_at: str = ""
@@ -134,6 +158,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Other forms of the network by name, such as `litert-int8`; absent where there is none."""
     allowed_loss: Points | UnsetType = UNSET
     """Points that a build may lose for a worker to serve it; absent: none may be served."""
+    cascade: Cascade | UnsetType = UNSET
+    """Its two versions; absent in a version of one network."""
+    exits: Exits | UnsetType = UNSET
+    """When texts leave its network early; absent: none does."""
     files: dict[str, str]
     """File name to sha256, hexadecimal, for every file but the manifest."""
 

@@ -32,3 +32,6 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spans: tuple[Span, ...] | None = None
     truncated: bool = False
     """Whether the model read only the beginning of the text."""
+    build: str | None = None
+    """Which of a version's networks answered, where the text decides it: `cheap`, `strong`,
+    `exit-1`; None elsewhere."""

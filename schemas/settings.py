@@ -102,7 +102,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How a worker uses its device."""
 
     threads: Annotated[int, Meta(ge=0)] = 0
-    """Threads of the numeric library; 0: one for each core the worker is pinned to."""
+    """Threads of the numeric library; 0: one for each core of the worker but one, which parses and
+    writes; on a GPU as TensorFlow chooses."""
     memory_mib: Annotated[int, Meta(ge=0)] = 0
     """Memory of its device that all loaded models of a worker may take together, in MiB; the least
     recently used leaves. 0: no limit. Beside it a worker needs 700 MiB and what a batch takes."""

@@ -43,6 +43,7 @@ from schemas.columns import (
     UtcDateTime,
     Words,
     metadata,
+    partial_index,
     utc_text,
     version_column,
 )
@@ -117,6 +118,7 @@ result = Table(
     ),
     Column("worker_id", Text, comment="who computed it"),
     Column("formed_at", UtcDateTime, comment="of its batch"),
+    Column("build", Text, comment="form of the version's network that answered; null: not known"),
     CheckConstraint("length(tenant) BETWEEN 1 AND 100", name="tenant"),
     CheckConstraint("length(job_id) BETWEEN 1 AND 200", name="job_id"),
     CheckConstraint("score BETWEEN 0 AND 1", name="score"),
@@ -125,27 +127,24 @@ result = Table(
     PrimaryKeyConstraint("job_id", "tenant", "task", "run"),
     Index(None, "task", "created_at"),
 )
-Index(
+partial_index(
     "ix_result_task_label_created_at",
     result.c.task,
     result.c.label,
     result.c.created_at,
-    postgresql_where=text("label IS NOT NULL"),
-    sqlite_where=text("label IS NOT NULL"),
+    where="label IS NOT NULL",
 )
-Index(
+partial_index(
     "ix_result_names",
     result.c.names,
     postgresql_using="gin",
-    postgresql_where=text("names IS NOT NULL"),
-    sqlite_where=text("names IS NOT NULL"),
+    where="names IS NOT NULL",
 )
-Index(
+partial_index(
     "ix_result_bulk_id",
     result.c.bulk_id,
     result.c.task,
-    postgresql_where=text("bulk_id IS NOT NULL"),
-    sqlite_where=text("bulk_id IS NOT NULL"),
+    where="bulk_id IS NOT NULL",
 )
 
 shadow_result = Table(
@@ -169,6 +168,7 @@ shadow_result = Table(
     Column("compute_ms", Float(53), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("error", Text, comment="null: it has an answer"),
+    Column("build", Text, comment="form of the version's network that answered; null: not known"),
     Index(None, "created_at"),
 )
 
@@ -228,15 +228,13 @@ dead_letter = Table(
         ondelete="CASCADE",
     ),
 )
-Index(
+partial_index(
     "ix_ending_bulk_id",
     ending.c.bulk_id,
-    postgresql_where=text("bulk_id IS NOT NULL"),
-    sqlite_where=text("bulk_id IS NOT NULL"),
+    where="bulk_id IS NOT NULL",
 )
-Index(
+partial_index(
     "ix_dead_letter_unpublished",
     dead_letter.c.id,
-    postgresql_where=text("published_at IS NULL"),
-    sqlite_where=text("published_at IS NULL"),
+    where="published_at IS NULL",
 )

@@ -54,8 +54,10 @@ class ArtifactStore:
         try:
             if self._files.exists(self._place(digest, artifact.MANIFEST)):
                 return
-            self._files.makedirs(self._place(digest), exist_ok=True)
-            for name in (*artifact.read_manifest(directory).files, artifact.MANIFEST):
+            names = (*artifact.read_manifest(directory).files, artifact.MANIFEST)
+            for folder in {name.rpartition("/")[0] for name in names}:
+                self._files.makedirs(self._place(digest, folder), exist_ok=True)
+            for name in names:
                 self._files.put_file(str(directory / name), self._place(digest, name))
         except ArtifactError:
             raise
@@ -87,18 +89,22 @@ class ArtifactStore:
     def _brought(self, digest: str, staging: Path) -> bool:
         """Copy the files that the manifest may list to `staging`; whether there were any."""
         try:
-            if not self._files.exists(self._place(digest, artifact.MANIFEST)):
-                return False
-            staging.mkdir(parents=True, exist_ok=True)
-            for name in (artifact.MANIFEST, *artifact.MEMBERS, *artifact.OPTIONAL):
-                if self._files.exists(self._place(digest, name)):
-                    self._files.get_file(self._place(digest, name), str(staging / name))
+            return any([self._bring(digest, part, staging) for part in ("", *artifact.PARTS)])
         except Exception as error:
             raise UnavailableError(self._trouble("give", digest, error)) from error
+
+    def _bring(self, digest: str, part: str, staging: Path) -> bool:
+        """Copy a version, or a part of a cascade; whether it is there."""
+        if not self._files.exists(self._place(digest, part, artifact.MANIFEST)):
+            return False
+        (staging / part).mkdir(parents=True, exist_ok=True)
+        for name in (artifact.MANIFEST, *artifact.MEMBERS, *artifact.OPTIONAL):
+            if self._files.exists(self._place(digest, part, name)):
+                self._files.get_file(self._place(digest, part, name), str(staging / part / name))
         return True
 
-    def _place(self, digest: str, name: str = "") -> str:
-        return "/".join(filter(None, (self._root, digest, name)))
+    def _place(self, digest: str, *names: str) -> str:
+        return "/".join(filter(None, (self._root, digest, *names)))
 
     def _trouble(self, what: str, digest: str, error: Exception) -> str:
         return f"The store {self._shown} does not {what} {digest[:12]}…: {type(error).__name__}."

@@ -119,6 +119,8 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     state: ReplicaState
     reason: str = ""
     memory_bytes: int = 0
+    build: str | None = None
+    """Which form of its network the worker serves; None: it is not READY."""
     at: float = 0.0
     """When the worker last said so."""
 

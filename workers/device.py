@@ -74,8 +74,8 @@ def environment(device: Device, threads: int = 0) -> dict[str, str]:
 
     Args:
         device: what it computes on.
-        threads: of the numeric library; 0 means one for each core it is pinned to, and leaves the
-            number to TensorFlow where it is pinned to none.
+        threads: of the numeric library; 0 means one for each core that it may use but one, which
+            parsing and writing keep busy; beside a GPU TensorFlow chooses.
     """
     variables = {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # so that `gpu:1` is the 1 of nvidia-smi
@@ -84,7 +84,8 @@ def environment(device: Device, threads: int = 0) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }
-    count = threads or len(device.cores or ())
+    cores = len(device.cores or os.sched_getaffinity(0))
+    count = threads or (max(cores - 1, 1) if device.gpu is None else 0)
     if count:
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
         variables |= dict.fromkeys(names, str(count))

@@ -5,6 +5,10 @@
     features   token ids -> padded array     one array a shape
     predict    padded array -> predictions   as many as texts went in, or the shape has failed
 
+A version of several networks gives, for a text that one is not sure of, what the next one reads in
+place of a prediction. Those of all arrays of the batch are planned together and go the last three
+steps again, so that the next network sees arrays as full as the first one did.
+
 `read` is the first stage, `solve` the others: a batch may be read while the device solves another.
 
 Promise: every item whose deadline has not passed is answered, quarantined, or left out because the
@@ -17,7 +21,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from models.shapes import plan
 from schemas.batch import Batch, BatchItem
@@ -61,14 +65,19 @@ class TextModel(Protocol):
     def weight_bytes(self) -> int:
         """What its weights take in memory."""
 
+    @property
+    def build(self) -> str:
+        """Which form of the version's network it runs, as results name it."""
+
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """Text parsing: one `Tokens` for each question."""
 
     def features(self, parsed: Sequence[Any], length: int, rows: int) -> Any:
         """Feature extraction: one padded array."""
 
-    def predict(self, features: Any) -> Sequence[Prediction]:
-        """One prediction for each text of the array, in their order."""
+    def predict(self, features: Any) -> Sequence[Any]:
+        """One prediction for each text of the array, in their order; or in place of it what the
+        next network reads, a `Tokens`, where this one is not sure."""
 
     def check_samples(self) -> None:
         """ArtifactError unless the model still gives its sample answers."""
@@ -127,7 +136,7 @@ def solve(given: Read, memory: Memory) -> tuple[list[Answer], list[Ending]]:
     answers: list[Answer] = []
     for item, outcome in zip(given.timely, _outcomes(given, memory), strict=True):
         if isinstance(outcome, Prediction):
-            answers.append(Answer(item, outcome))
+            answers.append(Answer(item, outcome, outcome.build or given.model.build))
         elif not _is_exhaustion(outcome):
             endings.append(_poisoned(item, given.batch.version_id, outcome))
     return answers, endings
@@ -166,15 +175,19 @@ def _outcomes(given: Read, memory: Memory) -> list[Prediction | BaseException]:
     model = given.model
     check = _Suspicion(model).check
     outcomes: list[Any] = _parsed(given, check)
-    readable = [i for i, parsed in enumerate(outcomes) if not isinstance(parsed, BaseException)]
-    budget = min(memory.budget, model.array_tokens)
-    for shape in plan([len(outcomes[i].ids) for i in readable], budget, model.lengths):
-        indices = [readable[i] for i in shape.indices]
-        run = partial(_predict, model, shape.length, memory)
-        predictions = isolate([outcomes[i] for i in indices], run, check)
-        for index, prediction in zip(indices, predictions, strict=True):
-            outcomes[index] = prediction
+    while waiting := [i for i, one in enumerate(outcomes) if not isinstance(one, _ENDS)]:
+        budget = min(memory.budget, model.array_tokens)
+        for shape in plan([len(outcomes[i].ids) for i in waiting], budget, model.lengths):
+            indices = [waiting[i] for i in shape.indices]
+            run = partial(_predict, model, shape.length, memory)
+            predictions = isolate([outcomes[i] for i in indices], run, check)
+            for index, prediction in zip(indices, predictions, strict=True):
+                outcomes[index] = prediction
     return outcomes
+
+
+_ENDS: Final = (Prediction, BaseException)
+"""What a text is done with; anything else is what a network reads of it."""
 
 
 def _parsed(given: Read, check: Callable[[BaseException], None]) -> list[Any]:
@@ -188,9 +201,7 @@ def _questions(items: Sequence[BatchItem]) -> list[Question]:
     return [Question(one.job.text, one.job.context, one.task) for one in items]
 
 
-def _predict(
-    model: TextModel, length: int, memory: Memory, parsed: Sequence[Any]
-) -> Sequence[Prediction]:
+def _predict(model: TextModel, length: int, memory: Memory, parsed: Sequence[Any]) -> Sequence[Any]:
     """Feature extraction and prediction of one shape."""
     try:
         predictions = model.predict(model.features(parsed, length, len(parsed)))
@@ -199,7 +210,8 @@ def _predict(
             memory.exhausted(length * len(parsed))
         raise
     for prediction in predictions:
-        _check(prediction)
+        if isinstance(prediction, Prediction):
+            _check(prediction)
     return predictions
 
 

@@ -202,6 +202,12 @@ class LoadedModels:
         with self._lock:
             return self._shelf.sizes
 
+    @property
+    def builds(self) -> dict[int, str]:
+        """Which form of its network each loaded version answers by, by primary key."""
+        with self._lock:
+            return {version_id: model.build for version_id, model in self._shelf.models.items()}
+
     def _known(self, version_id: int, digest: str) -> TextModel | None:
         with self._lock:
             self._used_at[version_id] = time.monotonic()

@@ -11,11 +11,10 @@ import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from models import faster  # noqa: E402  # after TensorFlow has had its say
+from models import loading  # noqa: E402  # after TensorFlow has had its say
 from models.live_model import LiveModel  # noqa: E402
 from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
 from schemas.errors import ArtifactError, UnavailableError  # noqa: E402
-from schemas.model_version import AS_USUAL  # noqa: E402
 from workers.artifact_store import ArtifactStore, located  # noqa: E402
 from workers.model_memory import resident  # noqa: E402
 from workers.ports import ModelVersion  # noqa: E402
@@ -62,12 +61,12 @@ def load(version: ModelVersion, store: ArtifactStore | None = None) -> LiveModel
 
 def _load(version: ModelVersion, store: ArtifactStore | None) -> LiveModel:
     path = located(version, store)
-    model = LiveModel.load(path)
+    model = loading.load(path)
     if artifact.digest(model.manifest) != version.digest:
         raise ArtifactError(f"{path} does not hold {version}.")
     model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
     model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
     model.check_samples()
-    model = faster.chosen(model, model.manifest.run or AS_USUAL)
+    model = loading.as_served(model)
     model.time(TIMED, TIMED_S)
     return model

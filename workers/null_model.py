@@ -51,6 +51,7 @@ class NullModel:
     """See `workers.inference.TextModel`."""
 
     weight_bytes = 0
+    build = "null"
     array_tokens = TOKEN_BUDGET
     lengths = LENGTHS
     timings: Sequence[tuple[int, int, float]] = ()

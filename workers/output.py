@@ -5,9 +5,10 @@ directory that may not be written or Ctrl-C leave nothing behind.
 """
 
 import csv
+import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import IO, Any, Final
 import msgspec
 
 from schemas.errors import UnavailableError, UsageError
+from workers.block import Block, listed
 
-Rows = Sequence[Mapping[str, Any]]
-Write = Callable[[Rows], None]
-"""Takes some rows, whose keys are the columns."""
+Write = Callable[[Block], None]
+"""Takes some rows."""
 
 
 class Form(StrEnum):
@@ -100,30 +101,25 @@ def _failed(path: Path, error: OSError) -> Exception:
 @contextmanager
 def _jsonl(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
     encoder = msgspec.json.Encoder()
-
-    def write(rows: Rows) -> None:
-        file.write(encoder.encode_lines(rows))
-
-    yield write
+    yield lambda block: _ignored(file.write(encoder.encode_lines(block.rows())))
 
 
 @contextmanager
 def _csv(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
-    names = [column.name for column in columns]
-    text = _Encoding(file)
+    text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    yield lambda rows: writer.writerows([[plain(row.get(n)) for n in names] for row in rows])
+    writer.writerow(column.name for column in columns)
 
+    def write(block: Block) -> None:
+        cells = [_cells(listed(block.column(one.name)), one.kind) for one in columns]
+        writer.writerows(zip(*cells, strict=True))
 
-class _Encoding:
-    """The one method that `csv` asks for."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, text: str) -> None:
-        self._file.write(text.encode("utf-8", "replace"))
+    try:
+        yield write
+        text.flush()
+    finally:
+        with suppress(OSError):  # a full disk has said so at the first flush
+            text.detach()
 
 
 @contextmanager
@@ -134,16 +130,37 @@ def _parquet(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
     types = _types()
     schema = pa.schema([(column.name, types[column.kind]) for column in columns])
 
-    def write(rows: Rows) -> None:
-        arrays = [
-            pa.array([_cell(row.get(c.name), c.kind) for row in rows], types[c.kind])
-            for c in columns
-        ]
-        if rows:
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+    def write(block: Block) -> None:
+        arrays = [_array(block.column(one.name), one.kind, types[one.kind]) for one in columns]
+        if len(block):
+            writer.write_table(pa.table(arrays, schema=schema))
 
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         yield write
+
+
+def _ignored(_: object) -> None:
+    return None
+
+
+def _cells(values: list[Any], kind: str) -> list[Any]:
+    """A column as the CSV writer takes it: it leaves None out and writes numbers itself."""
+    if kind in {"string", "int", "float"}:
+        return values
+    return [plain(value) for value in values]
+
+
+def _array(column: Any, kind: str, wanted: Any) -> Any:
+    """A column as an Arrow array of its type."""
+    import pyarrow as pa
+
+    if not isinstance(column, list):
+        if column.type == wanted or kind in {"int", "float"}:
+            return column.cast(wanted)
+        column = listed(column)
+    if kind in {"string", "json"}:
+        column = [_written(value) for value in column]
+    return pa.array(column, wanted)
 
 
 def _types() -> dict[str, Any]:
@@ -169,12 +186,10 @@ def _types() -> dict[str, Any]:
     }
 
 
-def _cell(value: Any, kind: str) -> Any:
-    if value is None:
-        return None
-    if kind in {"string", "json"} and not isinstance(value, str):
-        return msgspec.json.encode(value).decode()
-    return value
+def _written(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def plain(value: Any) -> str:

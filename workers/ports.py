@@ -101,6 +101,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     item: BatchItem
     prediction: Prediction
+    build: str | None = None
+    """Form of the version's network that gave it, or which of its networks; None: not known."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +164,8 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["registered", "live", "retired"]
     further: tuple[Task, ...] = ()
     """What else a joint version answers."""
+    parent_id: int | None = None
+    """The registered version that it was derived from; None: that is not known."""
 
     def __str__(self) -> str:
         """`NAME@N`, as jobs and commands say it."""

@@ -138,13 +138,14 @@ class Replicas:
     def say(self) -> None:
         """Tell SQL that the worker lives, and what it has."""
         with self._saying:  # an older picture must not be written after a newer one
-            sizes = self._models.sizes
+            sizes, served = self._models.sizes, self._models.builds
             ready = {
                 version_id: Replica(
                     worker_id=self._here.worker_id,
                     version_id=version_id,
                     state="READY",
                     memory_bytes=size,
+                    build=served.get(version_id),
                 )
                 for version_id, size in sizes.items()
             }

@@ -1,7 +1,7 @@
 """The seam between `LiveModel`, which is the same for every task, and a kind of head."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -27,6 +27,10 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """The stretches of `ids` that are read one by one; none where all is read at once."""
     task: Task | None = None
     """Which answer of a joint version is wanted; None where there is only one."""
+    stage: int = 0
+    """Which of a version's networks reads it, where several do: those before were not sure."""
+    asked: Any = None
+    """What was asked, for a network that reads it in its own way; None: nobody asks again."""
 
     @property
     def pieces(self) -> list[Ids]:
@@ -37,6 +41,14 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 def cut(parsed: Parsed, length: int) -> Parsed:
     """Return the beginning of a text, at most `length` tokens, as one that is read at once."""
     return msgspec.structs.replace(parsed, ids=parsed.ids[:length], windows=())
+
+
+class Judged(NamedTuple):
+    """An answer, and how sure a network is of it."""
+
+    answer: Prediction
+    confidence: float
+    """From 0 to 1."""
 
 
 class Answerer(Protocol):
@@ -64,3 +76,11 @@ class Answerer(Protocol):
 
     def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether two answers to the same text are the same within `tolerance`."""
+
+
+@runtime_checkable
+class Judge(Answerer, Protocol):
+    """An answerer that knows how sure its network is, which a cascade asks of its cheap one."""
+
+    def judge(self, outputs: Sequence[Any], parsed: Sequence[Any]) -> list[Judged]:
+        """Decode, and say of each answer how sure the network is."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models import catalog
 from models.answering import reading
-from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.answerer import TOLERANCE, Judged, Parsed
 from models.answering.tracing import traced
 from models.text.tokenizer import Tokenizer
 from models.text.units import Units
@@ -43,7 +43,9 @@ class ClassAnswerer:
 
     def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
         """Return the probabilities [rows, labels]."""
-        return (tf.nn.softmax(tf.cast(network(ids, training=False), tf.float32)),)
+        logits = network(ids, training=False)
+        last = logits[-1] if isinstance(logits, list) else logits
+        return (tf.nn.softmax(tf.cast(last, tf.float32)),)
 
     def parse(self, questions: Sequence[Question]) -> list[Parsed]:
         """Normalise and tokenise; an empty text is one unknown token."""
@@ -70,6 +72,10 @@ class ClassAnswerer:
             )
             for one, names, values in zip(parsed, labels, scores, strict=True)
         ]
+
+    def judge(self, outputs: Sequence[Any], parsed: Sequence[Parsed]) -> list[Judged]:
+        """Decode; as sure as the label is probable."""
+        return [Judged(one, one.score or 0.0) for one in self.decode(outputs, parsed)]
 
     def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut and probabilities are the same."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models import catalog
-from models.answering.answerer import TOLERANCE, Parsed
+from models.answering.answerer import TOLERANCE, Judged, Parsed
 from models.answering.seams import join, seams
 from models.answering.tracing import traced
 from models.heads.tagging import decode
@@ -43,7 +43,8 @@ class SpanAnswerer:
         self._tokenizer, self._limit, self._labels = tokenizer, manifest.max_length, manifest.labels
         self._features = catalog.of_tokens(catalog.read(manifest.architecture).encoder).features
         self._scheme = scheme_of(manifest.labels)
-        self._grammar = grammar(manifest.labels)
+        self.grammar = grammar(manifest.labels)
+        """What may follow what."""
         self.run = traced(self.read, network)
 
     @staticmethod
@@ -53,7 +54,7 @@ class SpanAnswerer:
 
     def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
         """Return the best tags and their probabilities, each [rows, length]."""
-        return tuple(decode(network, ids, self._grammar))
+        return tuple(decode(network, ids, self.grammar))
 
     def parse(self, questions: Sequence[Question]) -> list[Tagged]:
         """Cut into units; a text without any is one unknown unit that no span can be of."""
@@ -81,6 +82,13 @@ class SpanAnswerer:
             Prediction(tokens=one.tokens, spans=self._spans(one, *row), truncated=one.truncated)
             for one, *row in rows
         ]
+
+    def judge(self, outputs: Sequence[Any], parsed: Sequence[Tagged]) -> list[Judged]:
+        """Decode; as sure as of the least sure tag of the text, spans or not."""
+        least = [
+            float(row[: len(one.ids)].min()) for one, row in zip(parsed, outputs[1], strict=True)
+        ]
+        return [Judged(*one) for one in zip(self.decode(outputs, parsed), least, strict=True)]
 
     def agree(self, one: Prediction, other: Prediction, tolerance: float = TOLERANCE) -> bool:
         """Whether length, cut, stretches and labels are the same, and the scores nearly so."""

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 
 def traced(read: Callable[[Any, Any], tuple[Any, ...]], network: Any, *, jit: bool = False) -> Any:
@@ -19,3 +21,8 @@ def traced(read: Callable[[Any, Any], tuple[Any, ...]], network: Any, *, jit: bo
         autograph=False,
         jit_compile=jit or None,
     )
+
+
+def array_of(value: Any) -> NDArray[Any]:
+    """Return a tensor's numbers, or an array as it is."""
+    return value if isinstance(value, np.ndarray) else value.numpy()

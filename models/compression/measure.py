@@ -8,13 +8,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from models.answering.classes import ClassAnswerer
+from models.answering.spans import SpanAnswerer
 from models.live_model import LiveModel
-from models.training import scoring
+from models.training import data, scoring, summarised, tagged
 from models.training.reading.corpus import Reading
 from schemas.prediction import Prediction
+from schemas.question import Question
 
 GRID: Final = ((16, 1), (16, 32), (32, 32), (64, 32), (16, 128), (64, 64))
 """`(length, rows)` of the arrays that speeds are taken of, as batches of short texts are cut."""
+ASKED: Final = 1024
+"""Texts at most that are asked to take a speed."""
 ROUNDS: Final = 5
 """Runs of each array; the shortest counts."""
 SCORES: Final = ("accuracy", "entity_f1", "word_f1", "rouge_l")
@@ -34,6 +39,24 @@ def texts_per_s(models: Sequence[LiveModel], rounds: int = ROUNDS) -> list[float
     return [texts / sum(times) for times in best]
 
 
+def of_questions(
+    models: Sequence[LiveModel], questions: Sequence[Question], rounds: int = 3
+) -> list[float]:
+    """Return how many of these texts a second each warm model answers, parsing included.
+
+    For versions whose time depends on how hard the texts are; at most `ASKED` are asked.
+    """
+    some = list(questions[:: max(1, len(questions) // ASKED)][:ASKED])
+    best = [float("inf")] * len(models)
+    for turn in range(rounds + 1):
+        for place, model in enumerate(models):
+            started = perf_counter()
+            model.ask(some)
+            taken = perf_counter() - started
+            best[place] = min(best[place], taken if turn else float("inf"))
+    return [len(some) / seconds for seconds in best]
+
+
 def _seconds(model: LiveModel, shape: tuple[int, int]) -> float:
     features = model.warm_features(*shape)
     started = perf_counter()
@@ -50,6 +73,15 @@ def agreement(ours: Sequence[Prediction], theirs: Sequence[Prediction]) -> float
 def _said(answer: Prediction) -> object:
     spans = [(one.start, one.end, one.label) for one in answer.spans or ()]
     return answer.label, answer.summary, spans
+
+
+def questions(model: LiveModel, path: Path, reading: Reading | None = None) -> list[Question]:
+    """Return the texts of a file of the model's task, without what should be answered."""
+    if isinstance(model.answerer, SpanAnswerer):
+        return [Question(one.text) for one in tagged.corpus([path], reading=reading)]
+    if isinstance(model.answerer, ClassAnswerer):
+        return [one.question for one in data.corpus([path], reading)]
+    return [one.question for one in summarised.corpus([path], reading)]
 
 
 def score(model: LiveModel, dev: Path, reading: Reading | None = None) -> float:

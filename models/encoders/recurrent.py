@@ -16,6 +16,7 @@ from typing import Any, Literal
 import keras
 import msgspec
 
+from models.layers import ends
 from models.layers.embedding import embed, mask_of, pool
 from models.text.features import FeatureConfig
 
@@ -45,6 +46,13 @@ class RecurrentConfig(
     """Size of a token's vector."""
     features: FeatureConfig = FeatureConfig()
     """Hashed columns beside the id."""
+    exits: tuple[int, ...] = ()
+    """Layers, 1 being the first, behind which a head answers texts that are easy (`models.exits`);
+    of a classifier alone. Empty: all texts go through all layers."""
+
+    def __post_init__(self) -> None:
+        """Check what no later error would name."""
+        ends.check(self.exits, self.layers)
 
 
 def encode(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
@@ -61,16 +69,34 @@ def encode_tokens(ids: Any, vocabulary: int, config: RecurrentConfig) -> Any:
     return states(vectors, mask_of(ids), config)
 
 
+def encode_ends(ids: Any, vocabulary: int, config: RecurrentConfig) -> list[Any]:
+    """Build the features [batch, length, width] behind each exit, and behind the last layer."""
+    vectors = embed(ids, vocabulary, config.embedding, config.features)
+    layers = _layers(vectors, mask_of(ids), config, "", config.exits)
+    last = keras.layers.Dropout(config.dropout, name="encoder_dropout")(layers[-1])
+    return [*(layers[one - 1] for one in config.exits), last]
+
+
 def states(vectors: Any, mask: Any, config: CellsConfig, *, prefix: str = "") -> Any:
     """Build the layers: vectors [batch, length, any] -> states [batch, length, width].
 
     `mask` is bool [batch, length]; `prefix` begins the names of the layers.
     """
+    last = _layers(vectors, mask, config, prefix, ())[-1]
+    return keras.layers.Dropout(config.dropout, name=f"{prefix}encoder_dropout")(last)
+
+
+def _layers(
+    vectors: Any, mask: Any, config: CellsConfig, prefix: str, exits: tuple[int, ...]
+) -> list[Any]:
+    """Return the states [batch, length, width] behind each layer."""
+    found = []
     for number in range(config.layers):
         vectors = keras.layers.Dropout(config.dropout, name=f"{prefix}dropout_{number}")(vectors)
         name = f"{prefix}cell_{number}"
         layer = _LAYERS[config.cell](config.units, return_sequences=True, name=name)
         if config.bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"{prefix}layer_{number}")
-        vectors = layer(vectors, mask=mask)
-    return keras.layers.Dropout(config.dropout, name=f"{prefix}encoder_dropout")(vectors)
+        vectors = ends.marked(layer(vectors, mask=mask), number + 1, exits)
+        found.append(vectors)
+    return found

@@ -13,6 +13,7 @@ import keras
 import msgspec
 from keras import ops
 
+from models.layers import ends
 from models.layers.attention import Sinusoids, encoder_layer, norm
 from models.layers.embedding import embed, mask_of, pool
 from models.text.features import FeatureConfig
@@ -38,9 +39,13 @@ class TransformerConfig(
     """Share of components dropped in training, of the vectors and after each part of a layer."""
     features: FeatureConfig = FeatureConfig()
     """Hashed columns beside the id."""
+    exits: tuple[int, ...] = ()
+    """Layers, 1 being the first, behind which a head answers texts that are easy (`models.exits`);
+    of a classifier alone. Empty: all texts go through all layers."""
 
     def __post_init__(self) -> None:
         """Check what no later error would name."""
+        ends.check(self.exits, self.layers)
         if self.embedding % (1 if self.head_size else self.heads) or self.embedding % 2:
             raise ValueError(
                 f"embedding = {self.embedding} must be even and a multiple of heads = {self.heads}"
@@ -57,7 +62,19 @@ def encode(ids: Any, vocabulary: int, config: TransformerConfig) -> Any:
 
 def encode_tokens(ids: Any, vocabulary: int, config: TransformerConfig) -> Any:
     """Build the encoder of tokens: ids as above -> features [batch, length, width]."""
-    mask = mask_of(ids)
+    return norm(_layers(ids, vocabulary, config)[-1], "encoder_norm")
+
+
+def encode_ends(ids: Any, vocabulary: int, config: TransformerConfig) -> list[Any]:
+    """Build the features [batch, length, width] behind each exit, and behind the last layer."""
+    states = _layers(ids, vocabulary, config)
+    early = [norm(states[one - 1], f"{ends.prefix(one)}norm") for one in config.exits]
+    return [*early, norm(states[-1], "encoder_norm")]
+
+
+def _layers(ids: Any, vocabulary: int, config: TransformerConfig) -> list[Any]:
+    """Return the states [batch, length, width] behind each layer."""
+    mask, states = mask_of(ids), []
     vectors = embed(ids, vocabulary, config.embedding, config.features)
     if vectors.shape[-1] != config.embedding:
         vectors = keras.layers.Dense(config.embedding, name="width")(vectors)
@@ -74,4 +91,6 @@ def encode_tokens(ids: Any, vocabulary: int, config: TransformerConfig) -> Any:
             dropout=config.dropout,
             name=f"layer_{number}",
         )
-    return norm(vectors, "encoder_norm")
+        vectors = ends.marked(vectors, number + 1, config.exits)
+        states.append(vectors)
+    return states

@@ -36,16 +36,22 @@ from models.training.config import Config
 from models.training.courses import Course, Sources
 from models.training.courses.joint import JointCourse, answering
 from models.training.exchange import Exchange
+from models.training.expected import Spread, spread
 from models.training.fit import Trainer
 from models.training.objectives import Labels, Tags
 from models.training.observer import Observer
 from models.training.pace import pace_of
 from models.training.request import Request
 from schemas.model_version import AS_USUAL, Manifest, Sample
+from schemas.prediction import Prediction
+from schemas.question import Question
+from schemas.task import Task
 
 __all__ = ["Learnt", "Request", "finished", "learn", "learn_course", "sources", "train"]
 
 SAMPLES = 8
+COUNTED = 1000
+"""Texts of the development set whose answers are counted, at most."""
 
 
 class Learnt(NamedTuple):
@@ -211,7 +217,20 @@ def finished(
         for one, answer in pairs
     )
     warm_up = tuple(one.text for one in questions)
-    return msgspec.structs.replace(manifest, metrics=metrics, samples=samples, warm_up=warm_up)
+    manifest = msgspec.structs.replace(manifest, metrics=metrics, expected=_expected(model, dev))
+    return msgspec.structs.replace(manifest, samples=samples, warm_up=warm_up)
+
+
+def _expected(model: LiveModel, dev: Sequence[Question]) -> dict[Task, Spread]:
+    """Return how the answers to the development set are spread, from a part of it where it is
+    large."""
+    some = dev[:: -(-len(dev) // COUNTED)]
+    answers: dict[Task, list[Prediction]] = {}
+    for question, answer in zip(some, model.ask(some), strict=True):
+        task = question.task or next(iter(model.manifest.tasks))
+        answers.setdefault(task, []).append(answer)
+    (language,) = model.manifest.languages
+    return {task: spread(said, language) for task, said in answers.items()}
 
 
 def _prefixed(split: str, values: dict[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -55,7 +55,7 @@ def evaluate(model: LiveModel, path: Path, reading: Reading | None = None) -> Ev
 
 def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
     """Return accuracy and macro precision, recall and F1; every label must be the model's."""
-    return _label_scores(model, examples, model.ask([one.question for one in examples]))
+    return label_scores(model, examples, model.ask([one.question for one in examples]))
 
 
 def score_tags(model: LiveModel, sentences: Sequence[Sentence]) -> dict[str, float]:
@@ -70,9 +70,10 @@ def score_summaries(model: LiveModel, examples: Sequence[Summarised]) -> dict[st
     return _summary_scores(model, examples, model.ask([one.question for one in examples]))
 
 
-def _label_scores(
+def label_scores(
     model: LiveModel, examples: Sequence[Example], answers: Sequence[Prediction]
 ) -> dict[str, float]:
+    """Return the scores of answers that were given to these examples."""
     numbers = {label: number for number, label in enumerate(model.manifest.labels)}
     gold = [numbers[example.label] for example in examples]
     predicted = [numbers[answer.label or ""] for answer in answers]
@@ -81,8 +82,27 @@ def _label_scores(
 
 def _tags(model: LiveModel, sentences: Sequence[Sentence]) -> list[list[str]]:
     """Return the tag that the model gives to each token of the corpus."""
-    parsed = cast(SpanAnswerer, model.answerer).parse_tokens([one.tokens for one in sentences])
-    answers = model.predict_parsed(parsed)
+    parsed = model.parse_tokens([one.tokens for one in sentences])
+    return _tags_said(model, sentences, parsed, model.predict_parsed(parsed))
+
+
+def said_tag_scores(
+    model: LiveModel,
+    sentences: Sequence[Sentence],
+    parsed: Sequence[Any],
+    answers: Sequence[Prediction],
+) -> dict[str, float]:
+    """Return the scores of answers that were given to these sentences, parsed by their tokens."""
+    said = _tags_said(model, sentences, parsed, answers)
+    return tag_scores([one.tags for one in sentences], said, model.manifest.labels)
+
+
+def _tags_said(
+    model: LiveModel,
+    sentences: Sequence[Sentence],
+    parsed: Sequence[Any],
+    answers: Sequence[Prediction],
+) -> list[list[str]]:
     return [
         tags_of(
             _stretches(answer, [word.start for word in one.words]),
@@ -122,7 +142,7 @@ def _evaluate_labels(model: LiveModel, path: Path, reading: Reading) -> Evaluati
     corpus.warn_of_language(model.manifest.languages)
     examples, unknown = data.select(corpus, model.manifest.labels, path)
     answers, pace = _timed(model.ask, [one.question for one in examples])
-    found = _label_scores(model, examples, answers)
+    found = label_scores(model, examples, answers)
     right = [one.label == said.label for one, said in zip(examples, answers, strict=True)]
     ece = calibration_error([said.score for said in answers], right)
     metrics = found | micro(found["accuracy"]) | {"ece": ece, "texts_per_second": pace}

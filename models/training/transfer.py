@@ -59,6 +59,7 @@ def _check_pace(config: Config, parent: Path | None) -> None:
 
 def _check_encoder(wanted: catalog.EncoderConfig, parent: Path) -> None:
     theirs = catalog.read(artifact.read_manifest(parent).architecture).encoder
+    theirs, wanted = catalog.without_exits(theirs), catalog.without_exits(wanted)
     if theirs == wanted:
         return
     fields = wanted.__struct_fields__ if type(theirs) is type(wanted) else ("type",)

@@ -2,8 +2,9 @@
 
     python alone.py < QUESTIONS > ANSWERS
 
-Each line of QUESTIONS is `{"path": version directory, "text": ...}`; the answers come in the same
-order. No dispatcher, worker or batch is involved: one text, one call, in a loop.
+Each line of QUESTIONS is `{"path": version directory, "build": form of its network, "text": ...}`;
+the answers come in the same order. No dispatcher, worker or batch is involved: one text, one call,
+in a loop.
 """
 
 import json
@@ -13,19 +14,26 @@ from pathlib import Path
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
 
+from models.compression import serving
 from models.live_model import LiveModel
 
 
 def main() -> None:
-    models: dict[str, LiveModel] = {}
+    models: dict[tuple[str, str], LiveModel] = {}
     for line in sys.stdin:
         question = json.loads(line)
-        path = question["path"]
-        model = models.get(path) or models.setdefault(path, LiveModel.load(Path(path)))
+        form = question["path"], question["build"]
+        model = models.get(form) or models.setdefault(form, loaded(*form))
         (answer,) = model.predict_texts([question["text"]])
         first, second = sorted(answer.scores.values(), reverse=True)[:2]
         said = {"label": answer.label, "score": answer.score, "margin": first - second}
         print(json.dumps(said))
+
+
+def loaded(path: str, build: str) -> LiveModel:
+    """A version, in the form that is told to have answered; folding is told and changes nothing."""
+    model = LiveModel.load(Path(path))
+    return serving.served(model, build) if build in (model.manifest.builds or {}) else model
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from models import artifact
 from schemas.model_version import Manifest
@@ -30,12 +31,14 @@ SAID = ("I love this", "this is awful", "the table is brown", "what a joy", "nev
 
 
 def derived(folder: Path, card: str, changed: Callable[[Manifest], Manifest]) -> Path:
-    """The English sentiment starter, made into another version."""
+    """The English sentiment starter, made into another version, without its builds."""
     original = next(path for path in starters.directories() if path.name == "sentiment-en")
     parts = folder / f"{card}.parts"
     shutil.copytree(original, parts)
     (parts / artifact.CARD).write_text(card)
-    manifest = changed(artifact.read_manifest(original))
+    manifest = msgspec.structs.replace(
+        changed(artifact.read_manifest(original)), builds=UNSET, allowed_loss=UNSET
+    )
     members = {name: parts / name for name in artifact.MEMBERS}
     artifact.save(folder / card, manifest, members)
     return folder / card

@@ -83,7 +83,7 @@ def test_one_text_has_a_row_for_each_task_that_a_joint_version_answers(
     answered: Installation, tmp_path: Path
 ) -> None:
     subprocess.run([sys.executable, "-c", JOINT, tmp_path], check=True, capture_output=True)
-    answered.run("models", "register", str(tmp_path / "v"), "--route")
+    answered.run("models", "register", str(tmp_path / "v"), "--route", "--force")
     samples = json.loads((tmp_path / "v" / "manifest.json").read_bytes())["samples"]
     text = samples[0]["text"]
     wanted = {one["task"]: one["prediction"] for one in samples if one["text"] == text}

@@ -14,6 +14,7 @@ COMMANDS = [
         ["publish"],
         ["demo"],
         ["train"],
+        ["compress", "quantise"],
         ["pretrain"],
         ["evaluate"],
     ),
@@ -30,6 +31,7 @@ COMMANDS = [
     *(["bulk", "export"], ["bulk", "errors"], ["bulk", "retry"], ["bulk", "rerun"]),
     *(["db", "maintain"], ["erase"]),
     *(["compress", "distil"], ["compress", "prune"], ["compress", "search"]),
+    *(["compress", "cascade"], ["compress", "early-exit"]),
 ]
 
 
@@ -52,4 +54,4 @@ def test_every_command_is_tried_above(embedded: Installation) -> None:
 def commands_in(help_text: str) -> set[str]:
     """The names in the box of commands."""
     box = help_text.split("─ Commands ─", 1)[1]
-    return set(re.findall(r"^│ ([a-z]+) ", box, re.MULTILINE))
+    return set(re.findall(r"^│ ([a-z-]+) ", box, re.MULTILINE))

@@ -93,7 +93,16 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["publish", "--model", "No Model", "-"], ["model"]),
         (["results", "get", "nobody-sent-this"], ["nobody-sent-this"]),
         (["train", "--lang", "en", "--name", "x", "--out", "v"], ["--task", "[[tasks]]"]),
+        (["compress", "quantise", "nowhere", "--out", "v"], ["nowhere", "manifest"]),
+        (["compress", "quantise", ".", "--out", "v", "--build", "int4"], ["int4", "litert-int8"]),
         (["pretrain", "--lang", "en", "--raw", "nowhere.txt", "--out", "v"], ["nowhere.txt"]),
+        (
+            [
+                *("compress", "cascade", "--cheap", "a", "--strong", "b", "--dev", "c"),
+                *("--out", "d", "--max-loss", "1", "--min-agreement", "0.9"),
+            ],
+            ["--max-loss", "choose one"],
+        ),
         (["results", "list", "--task", "sentiment", "--since", "lately"], ["lately", "2h"]),
         (["results", "list", "--task", "sentiment", "--after", "me"], ["--after", "page before"]),
         (["results", "count", "--until", "lately"], ["lately", "2h"]),

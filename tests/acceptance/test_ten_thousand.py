@@ -40,14 +40,14 @@ def records() -> list[Asked]:
 
 
 @pytest.fixture(scope="module")
-def alone() -> dict[tuple[str, str], Any]:
+def alone() -> dict[verdicts.Question, Any]:
     """Answers to single texts, asked for once and used by both cases."""
     return {}
 
 
 @pytest.mark.timeout(480)
 def test_embedded(
-    embedded: Installation, records: list[Asked], alone: dict[tuple[str, str], Any]
+    embedded: Installation, records: list[Asked], alone: dict[verdicts.Question, Any]
 ) -> None:
     embedded.settings[STARTERS] = LABELLERS
     publish_by_command(embedded, records)
@@ -72,7 +72,7 @@ def test_on_real_services(
     real: Installation,
     servers: Servers,
     records: list[Asked],
-    alone: dict[tuple[str, str], Any],
+    alone: dict[verdicts.Question, Any],
 ) -> None:
     real.settings[STARTERS] = LABELLERS
     workers = [real.start("work", "--device", "cpu") for _ in range(2)]
@@ -106,7 +106,7 @@ def test_on_real_services(
 
 
 def judge(
-    installation: Installation, records: list[Asked], alone: dict[tuple[str, str], Any]
+    installation: Installation, records: list[Asked], alone: dict[verdicts.Question, Any]
 ) -> None:
     """All that must be true of both."""
     verdicts.rows_are_exactly(installation, records)

@@ -20,6 +20,9 @@ ALONE = "tests.acceptance.alone"
 NEAR = 1e-4
 """Where the two best labels lie so close, rounding may choose between them."""
 
+Question = tuple[str, str, str]
+"""Version directory, form of its network, text."""
+
 Place = tuple[str, int]
 """Topic and partition."""
 
@@ -106,19 +109,19 @@ class Compared(NamedTuple):
 
 
 def labels_are_those_given_alone(
-    installation: Installation, records: Sequence[Asked], known: dict[tuple[str, str], Any]
+    installation: Installation, records: Sequence[Asked], known: dict[Question, Any]
 ) -> Compared:
     """Every row's label is what the version it names says to the text alone.
 
     Args:
-        known: answers by version directory and text, filled on the way and good for the next time.
+        known: answers to questions, filled on the way and good for the next time.
     """
     texts = {one.key: one.job["text"] for one in records}
     rows = installation.sql(
-        "SELECT r.tenant, r.job_id, r.task, r.label, r.score, v.path "
+        "SELECT r.tenant, r.job_id, r.task, r.label, r.score, v.path, r.build "
         "FROM result r JOIN model_version v ON v.id = r.model_version_id"
     )
-    asked = [(row, (row.path, texts[row.tenant, row.job_id, row.task])) for row in rows]
+    asked = [(row, (row.path, row.build, texts[row.tenant, row.job_id, row.task])) for row in rows]
     _ask(dict.fromkeys(question for _, question in asked if question not in known), known)
     near, furthest = 0, 0.0
     for row, question in asked:
@@ -131,11 +134,13 @@ def labels_are_those_given_alone(
     return Compared(len(rows) - near, near, furthest)
 
 
-def _ask(questions: Iterable[tuple[str, str]], known: dict[tuple[str, str], Any]) -> None:
+def _ask(questions: Iterable[Question], known: dict[Question, Any]) -> None:
     questions = list(questions)
     if not questions:
         return
-    lines = [json.dumps({"path": path, "text": text}) for path, text in questions]
+    lines = [
+        json.dumps({"path": path, "build": build, "text": text}) for path, build, text in questions
+    ]
     done = subprocess.run(
         [sys.executable, "-m", ALONE],
         input="\n".join(lines),

@@ -20,6 +20,8 @@ from workers.sql.ledger import SqlLedger
 from workers.sql.registry import SqlRegistry
 from workers.sql.results import SqlResults
 
+BUILD = "litert-int8"
+"""What gives all answers here."""
 PUBLISHED_AT = 1_750_000_000.25
 SENTIMENT = Prediction(
     tokens=7, label="positive", score=0.75, scores={"positive": 0.75, "negative": 0.25}
@@ -86,7 +88,7 @@ class World:
         self, offset: int, job_id: str | None = None, *, said: Prediction = SENTIMENT, **fields: Any
     ) -> Answer:
         """An item with its prediction."""
-        return Answer(self.item(offset, job_id, **fields), said)
+        return Answer(self.item(offset, job_id, **fields), said, BUILD)
 
     def ending(
         self,

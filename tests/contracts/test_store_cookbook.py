@@ -251,8 +251,8 @@ def test_views_have_the_same_columns_on_both_databases(world: World, view: str) 
         "tagging": ["spans", "score"],
         "tag_span": ["span_start", "span_end", "span_label", "span_text"],
     }[view]
-    tail = ["created_at", "latency_ms", "metadata", "bulk_id", "run"]
-    tail = ["created_at", "bulk_id", "run"] if view == "tag_span" else tail
+    tail = ["created_at", "latency_ms", "metadata", "bulk_id", "run", "build"]
+    tail = ["created_at", "bulk_id", "run", "build"] if view == "tag_span" else tail
 
     with world.engine.connect() as connection:
         columns = list(connection.exec_driver_sql(f"SELECT * FROM {view}").keys())

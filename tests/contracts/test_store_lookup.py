@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import UsageError
 from schemas.prediction import Prediction, Span
 from schemas.record import Terminal
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
-from tests.contracts.store_world import SENTIMENT, SUMMARY, TAGS, World, manifest
+from tests.contracts.store_world import BUILD, SENTIMENT, SUMMARY, TAGS, World, manifest
 from workers.sql.lookup import (
     FoundAnswer,
     Wanted,
@@ -25,6 +26,14 @@ __all__ = ["store_url", "world"]
 SENTIMENTS = Wanted(task=Task.SENTIMENT)
 
 
+def test_each_row_of_a_batch_names_what_answered_it(world: World) -> None:
+    builds = ("cheap", "strong", "cheap")
+    answers = [replace(world.answer(at, f"j{at}"), build=build) for at, build in enumerate(builds)]
+    world.record(*answers)
+    found = [find_job(world.engine, f"j{at}", "default")[0][0].build for at in range(3)]
+    assert found == list(builds)
+
+
 def test_a_job_with_all_its_answers(world: World) -> None:
     world.record(world.answer(0, "j", metadata={"a": [1, "二"]}, bulk_id="b"))
     world.record(world.answer(1, "j", said=SUMMARY, task=Task.SUMMARIZATION))
@@ -37,6 +46,7 @@ def test_a_job_with_all_its_answers(world: World) -> None:
     assert [answer.prediction for answer in answers] == [SENTIMENT, SUMMARY, TAGS]
     first = answers[0]
     assert (first.model, first.version, first.lang, first.bulk_id) == ("mood", 1, "en", "b")
+    assert first.build == BUILD
     assert first.metadata == {"a": [1, "二"]}
     assert first.created_at.tzinfo is UTC
     assert abs(first.created_at - datetime.now(UTC)) < timedelta(minutes=1)

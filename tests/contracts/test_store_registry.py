@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from schemas.errors import UsageError
 from schemas.task import Task
@@ -45,6 +46,19 @@ def test_the_same_digest_is_the_same_version(world: World) -> None:
 
     assert again == world.version
     assert len(world.registry.versions()) == 1
+
+
+def test_a_manifest_is_read_once(world: World) -> None:
+    """Dispatchers look every second, and a manifest is many kilobytes."""
+    asked: list[str] = []
+    event.listen(world.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    parent = world.registry.register(manifest(), digest(2), Path("/m/2"))
+    world.registry.register(manifest(parent=digest(2)), digest(3), Path("/m/3"))
+    asked.clear()
+
+    found = world.registry.versions()
+    assert [one.parent_id for one in found] == [None, None, parent.version_id]
+    assert not [sql for sql in asked if "manifest" in sql]
 
 
 def test_files_may_move(world: World) -> None:

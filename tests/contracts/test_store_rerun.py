@@ -310,7 +310,7 @@ def test_rows_of_a_bulk_job_keep_their_place_in_it(mill: Mill) -> None:
 
 
 def job_labels(job: Export) -> list[Any]:
-    return [row["sentiment_label"] for rows in job.rows() for row in rows]
+    return [row["sentiment_label"] for block in job.blocks() for row in block.rows()]
 
 
 def desk_status(mill: Mill, name: str) -> tuple[str, int]:

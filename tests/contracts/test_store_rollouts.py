@@ -264,15 +264,20 @@ def replica(worker_id: str, version: ModelVersion, state: Any = "READY", **more:
 
 def test_a_worker_says_what_it_has(scene: Scene) -> None:
     failed = replica("w1", scene.second, "FAILED", reason="damaged")
-    scene.rollouts.beat(here("w1"), [replica("w1", scene.first, memory_bytes=5), failed])
+    scene.rollouts.beat(
+        here("w1"), [replica("w1", scene.first, memory_bytes=5, build="litert-int8"), failed]
+    )
     before = scene.rollouts.snapshot()
     (worker,) = before.workers
     assert (worker.serves, worker.memory_limit) == (Share(only=("mood",)), 100)
     assert abs(worker.heartbeat_at - before.now) < 5
-    found = {one.version_id: (one.state, one.reason, one.memory_bytes) for one in before.replicas}
+    found = {
+        one.version_id: (one.state, one.reason, one.memory_bytes, one.build)
+        for one in before.replicas
+    }
     assert found == {
-        scene.first.version_id: ("READY", "", 5),
-        scene.second.version_id: ("FAILED", "damaged", 0),
+        scene.first.version_id: ("READY", "", 5, "litert-int8"),
+        scene.second.version_id: ("FAILED", "damaged", 0, None),
     }
     scene.rollouts.beat(here("w1"), [failed])
     (after,) = scene.rollouts.snapshot().replicas

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from schemas.errors import UsageError
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
-from tests.contracts.store_world import World, manifest
+from tests.contracts.store_world import BUILD, World, manifest
 from tests.contracts.test_store_comparison import said, shade
 from workers.cli import app
 from workers.core.endings import quarantined
@@ -41,6 +41,7 @@ def test_an_answer_names_its_route_arm_version_batch_and_worker(world: World) ->
     assert (row["route"], row["batch_id"]) == ("sentiment/en", "batch-1")
     assert (row["topic"], row["partition"], row["record_offset"]) == (world.p.topic, 0, 1)
     assert row["published_at"] < row["created_at"]
+    assert row["build"] == row["compared"][0]["build"] == BUILD
     (shadow,) = row["compared"]
     assert (shadow["version"], shadow["label"], shadow["worker_id"]) == (1, "negative", "w1")
     assert "mood@2" in command("why", "review")

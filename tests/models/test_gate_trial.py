@@ -81,7 +81,7 @@ def test_a_good_version_passes_in_a_process_of_its_own(version: Path) -> None:
     limits = process.Limits(seconds=240, memory_mib=4096)
     trial = process.run(version, Device(name="cpu"), limits)
     assert [check.name for check in trial.checks if check.ok] == [
-        *("load", "finite", "samples", "shapes", "speed")
+        *("load", "finite", "samples", "builds", "shapes", "speed")
     ]
     assert trial.digest == artifact.digest(artifact.read_manifest(version))
     assert trial.measured is not None

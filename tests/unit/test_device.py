@@ -1,5 +1,6 @@
 """Devices: what a person may write, and what a process must be started with."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,13 @@ def test_what_is_refused_in_a_sentence(text: str, machine: Machine, hint: str) -
 def test_a_cpu_worker_sees_no_gpu() -> None:
     variables = environment(Device(name="cpu"))
     assert variables["CUDA_VISIBLE_DEVICES"] == "-1", "an empty one would be restored as all"
-    assert "OMP_NUM_THREADS" not in variables
+    assert variables["OMP_NUM_THREADS"] == str(max(len(os.sched_getaffinity(0)) - 1, 1))
 
 
 def test_a_gpu_worker_sees_its_own_only_as_nvidia_smi_counts() -> None:
     variables = environment(Device(name="gpu:2", gpu="2"))
     assert variables["CUDA_VISIBLE_DEVICES"] == "2"
+    assert "OMP_NUM_THREADS" not in variables
     assert variables["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert variables["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
@@ -101,7 +103,8 @@ def test_a_gpu_worker_sees_its_own_only_as_nvidia_smi_counts() -> None:
 @pytest.mark.parametrize(
     ("device", "threads", "count"),
     [
-        (Device(name="cpu:0-3", cores=(0, 1, 2, 3)), 0, "4"),
+        (Device(name="cpu:0-3", cores=(0, 1, 2, 3)), 0, "3"),
+        (Device(name="cpu:0", cores=(0,)), 0, "1"),
         (Device(name="cpu:0-3", cores=(0, 1, 2, 3)), 2, "2"),
         (Device(name="gpu:0", gpu="0"), 6, "6"),
     ],

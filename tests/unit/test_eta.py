@@ -1,5 +1,8 @@
 """When a bulk job will be done."""
 
+import random
+from bisect import bisect
+
 import pytest
 
 from workers.core.cost import Cost
@@ -37,3 +40,34 @@ def test_the_end_and_nothing() -> None:
     assert remaining_s(EVEN, 1000, 0, 0.0, [None], 0) == 0.0
     assert remaining_s([], 0, 0, 0.0, [COST], 1) == 0.0
     assert weight([Piece(2, 8)], Cost(0, 0, 1.0)) == pytest.approx(32.0)
+
+
+LENGTHS = {
+    "alike": lambda part: 40,
+    "growing": lambda part: 20 + 160 * part,
+    "long at the end": lambda part: 30 if part < 0.7 else 240,
+    "long at the beginning": lambda part: 240 if part < 0.2 else 30,
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", LENGTHS)
+def test_at_a_quarter_of_the_way_it_errs_by_15_percent_at_most(shape: str, seed: int) -> None:
+    """The device is a third slower than its cost model says, and no batch takes what it should."""
+    chance, cost = random.Random(seed), Cost(call_s=0.01, token_s=2e-5, pair_s=2e-8)
+    pieces, ends, now = [], [0.0], 0.0
+    for number in range(200):
+        length = LENGTHS[shape](number / 200) * chance.uniform(0.7, 1.3)
+        piece = Piece(5000, round(5000 * length))
+        pieces.append(piece)
+        for _ in range(50):  # a hundred documents at a time
+            now += weight([piece], cost) / 50 * 1.33 * chance.lognormvariate(0, 0.3)
+            ends.append(now)
+
+    def done(at: float) -> int:
+        return 100 * (bisect(ends, at) - 1)
+
+    at, window = now / 4, 30.0
+    left = remaining_s(pieces, done(at), done(at) - done(at - window), window, [cost], 1)
+
+    assert left == pytest.approx(now - at, rel=0.15)

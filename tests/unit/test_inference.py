@@ -189,3 +189,43 @@ def test_isolate_needs_few_runs_for_one_bad_of_many() -> None:
 
     isolate(range(256), run, lambda error: None)
     assert len(runs) <= 2 * 8 + 1
+
+
+class Twice(HashModel):
+    """A model whose first network is unsure of texts that say so; the second reads them twice as
+    long, and stumbles over some."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: list[int] = []
+        """Texts of each array that the second network read."""
+
+    def predict(self, features: Any) -> list[Any]:
+        parsed = features[0]
+        if len(parsed[0].ids) > len(parsed[0].text):
+            self.again.append(len(parsed))
+        if any("stumble" in one.text and len(one.ids) > len(one.text) for one in parsed):
+            raise ValueError("not this one")
+        found = super().predict(features)
+        return [
+            Parsed(one.ids * 2, one.text)
+            if "unsure" in one.text and len(one.ids) == len(one.text)
+            else prediction
+            for one, prediction in zip(parsed, found, strict=True)
+        ]
+
+
+def test_those_that_go_on_are_planned_together_and_answered() -> None:
+    model = Twice()
+    texts = ["unsure " * n if n % 2 else "a" * n for n in (1, 2, 3, 20, 21, 30, 31) for _ in "ab"]
+    answers, endings = answers_of(texts, model)
+    assert answers == {n: label_of(text) for n, text in enumerate(texts)}
+    assert endings == []
+    assert model.again == [4, 4], "by length, from all arrays"
+
+
+def test_one_that_fails_the_second_time_harms_no_other() -> None:
+    texts = ["unsure one", "sure", "unsure stumble", "unsure two"]
+    answers, (ending,) = answers_of(texts, Twice())
+    assert answers == {n: label_of(texts[n]) for n in (0, 1, 3)}
+    assert ending.offset == 2

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas.errors import ArtifactError, SettingsError
+from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.record import Terminal
 from schemas.settings import load
@@ -27,6 +28,7 @@ from tests.unit.worker_fakes import (
 from workers.core.endings import expired
 from workers.loaded_models import LoadedModels
 from workers.metrics.dispatcher import DispatcherMetrics
+from workers.metrics.early import EarlyAnswers
 from workers.metrics.exposition import HOST, Exposition
 from workers.metrics.share import WINDOW_S, Share
 from workers.metrics.worker import WorkerMetrics
@@ -154,3 +156,17 @@ def test_without_a_port_there_is_no_page() -> None:
     assert load({}).metrics.port == 0
     with pytest.raises(SettingsError, match="metrics"):
         load({"TEXTMILL_METRICS__PORT": "70000"})
+
+
+def test_the_share_of_early_answers_is_told_by_version() -> None:
+    figures = Figures()
+    early = EarlyAnswers(figures.registry)
+    sure, unsure = (Prediction(tokens=1, build=build) for build in ("cheap", "strong"))
+    early.see("one@1", [sure, sure, object()])
+    assert figures("early_share", model="one@1") == 1
+    early.see("one@1", [unsure, unsure])
+    early.see("plain@1", [Prediction(tokens=1)])
+    assert figures("early_share", model="one@1") == 0.5
+    assert figures("answers_total", model="one@1", build="cheap") == 2
+    assert figures("answers_total", model="one@1", build="strong") == 2
+    assert figures("early_share", model="plain@1") is None

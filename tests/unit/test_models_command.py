@@ -4,9 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from models import artifact
 from schemas.errors import ArtifactError, UsageError
 from workers import starters
 from workers.cli import app
@@ -86,7 +88,7 @@ def test_a_registered_version_answers_by_default_only_when_it_is_routed(
     report = json.loads(run("register", str(original), "--json"))
     assert (report["accepted"], report["version"], report["reason"]) == (True, 1, "")
     assert [check["name"] for check in report["checks"] if check["ok"]] == [
-        *("files", "interface", "load", "finite", "samples", "shapes", "speed")
+        *("files", "interface", "load", "finite", "samples", "builds", "shapes", "speed")
     ]
     assert (tmp_path / "store" / report["digest"] / "manifest.json").exists()
     (profile,) = json.loads(run("profile", "topic-zh", "--json"))
@@ -96,6 +98,29 @@ def test_a_registered_version_answers_by_default_only_when_it_is_routed(
     said = run("register", str(original), "--route")
     assert said.startswith("topic-zh@1 answers classification in zh.\n")
     assert listed()["topic-zh@1"] == ["classification/zh"]
+
+
+def test_a_child_is_registered_into_a_route(tmp_path: Path) -> None:
+    """As the history says, and not into a pinned one."""
+    original = next(path for path in starters.directories() if path.name == "topic-zh")
+    listed()
+    run("pin", "topic-zh@1")
+    with pytest.raises(UsageError, match="pinned to topic-zh@1"):
+        run("register", str(original), "--route")
+    run("unpin", "topic-zh@1")
+    parent = artifact.read_manifest(original)
+    child = msgspec.structs.replace(parent, parent=artifact.digest(parent), created_at="later")
+    shutil.copytree(original, tmp_path / "child")
+    (tmp_path / "child" / "manifest.json").write_bytes(msgspec.json.encode(child))
+
+    run("register", str(tmp_path / "child"), "--route")
+    assert "activate topic-zh@1 -> topic-zh@2 for classification/zh" in run("history")
+    shown = json.loads(run("show", "topic-zh", "--json"))["versions"]
+    assert [one["children"] for one in shown] == [["topic-zh@2"], []]
+    assert [one["derived_from"] for one in shown] == [None, "topic-zh@1"]
+    children = json.loads(run("list", "--children", "topic-zh@1", "--json"))
+    assert [(one["model"], one["version"]) for one in children] == [("topic-zh", 2)]
+    assert 'derived from: null -> "topic-zh@1"' in run("diff", "topic-zh@1", "topic-zh@2")
 
 
 def test_a_version_whose_files_were_changed_is_refused(tmp_path: Path) -> None:

@@ -127,6 +127,15 @@ def test_a_worker_that_joins_later_loads_what_routes_lead_to() -> None:
     assert loads(found) == [("a", 1), ("a", 2)]
 
 
+def test_a_worker_that_joins_in_the_middle_is_waited_for() -> None:
+    """The others are ready; it came a moment ago and has nothing yet."""
+    ready = has("a", 2), has("b", 2)
+    found = actions(*ready, workers=["a", "b", "c"])
+    assert isinstance(decided(found), Wait)
+    assert ("c", 2) in loads(found)
+    assert isinstance(decided(actions(*ready, has("c", 2), workers=["a", "b", "c"])), Flip)
+
+
 def test_one_that_never_gets_ready_fails_at_the_deadline() -> None:
     late = wish(deadline=NOW - 1)
     found = actions(has("a", 2), has("b", 2, "LOADING"), pending=[late])

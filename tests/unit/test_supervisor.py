@@ -40,7 +40,7 @@ def test_each_worker_sees_its_own_device_before_its_program_starts(tmp_path: Pat
     with supervising(*programs) as run:
         until(lambda: all(path.exists() for path in seen), 20)
         assert run.stop() == 0
-    two = str(len(cores[-2:]))
+    two = str(max(len(cores[-2:]) - 1, 1))
     assert [json.loads(path.read_text()) for path in seen] == [
         [["GPU-a", None, None, None], cores],
         [["GPU-b", None, None, None], cores],

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, get_args
 
 import msgspec
-from sqlalchemy import text
 
 from producers.bulk.chunk import read
 from producers.bulk.condition import parse
@@ -18,17 +17,19 @@ from producers.bulk.request import File, Request, check_name, file_at
 from producers.bulk.submission import Begun, Progress, Watch, check, submit
 from producers.opening import STANDARD_INPUT, Tell
 from producers.publisher import Publisher, topic_of
-from schemas.errors import DataError, UnavailableError, UsageError
+from schemas.errors import DataError, InvalidJobError, UnavailableError, UsageError
+from schemas.job import Job
+from schemas.model_version import Language
 from schemas.settings import Settings
 from schemas.task import Task
 from workers.assembly import Store, process_name
 from workers.bulks.status import costs_of
 from workers.core.eta import Piece, weight
+from workers.core.routing import Routing
 
 KEPT: Final = "bulk"
 """Directory in `data_dir` of inputs that are no files of the user's."""
 _BLOCK: Final = 1 << 20
-_ROUTED: Final = text("SELECT model_version_id FROM route WHERE task = :task ORDER BY lang")
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +111,7 @@ def forecast(settings: Settings, request: Request, tell: Tell) -> Forecast:
         progress.add(chunk)
         pieces.append(Piece(chunk.documents, chunk.tokens))
     with Store(settings) as store:
-        versions = {task.value: _routed(store, task) for task in request.tasks}
+        versions = {task.value: _version_for(store, request, task) for task in request.tasks}
         costs = costs_of(store, versions)
     workers = present_workers(settings)
     known = [cost for cost in costs if cost is not None]
@@ -207,7 +208,13 @@ def _settled(settings: Settings, file: IO[bytes], suffix: str) -> Path:
     return path
 
 
-def _routed(store: Store, task: Task) -> int | None:
-    with store.engine.connect() as connection:
-        found = connection.execute(_ROUTED, {"task": task.value}).scalar()
-    return None if found is None else int(found)
+def _version_for(store: Store, request: Request, task: Task) -> int | None:
+    """The version that would answer the job's documents, by model, language and tenant; of the
+    first language that has one where the job says none. None where none would."""
+    rollouts = store.rollouts
+    routing = Routing(store.registry.versions(), rollouts.snapshot().routes, rollouts.aliases())
+    asked = Job(job_id="?", text="?", model=request.model, tenant=request.tenant)
+    for lang in (request.lang,) if request.lang else get_args(Language):
+        with suppress(InvalidJobError):
+            return routing.resolve(task, lang, asked).version.version_id
+    return None

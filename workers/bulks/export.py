@@ -1,63 +1,51 @@
 """The rows of a bulk job's input with their answers, in the order of the input.
 
     manifest's pieces ─► the same rows read again ─┐
-    result, by job id, a piece at a time ──────────┴─► joined rows
+    result, by job id, a piece at a time ──────────┴─► joined columns
 
-Answers are found by job id, which rises with the row, so a piece is one stretch of the index. A row
-whose text came before has the answer of that row. Rows that are no documents are left to `bulk
-errors`.
+A row whose text came before has the answer of that row. Rows that are no documents are left to
+`bulk errors`.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
-from sqlalchemy import bindparam, text
-
+from producers.bulk.again import Again
 from producers.bulk.chunk import job_id_of
 from producers.bulk.request import check_unchanged
-from producers.bulk.source import Found
-from producers.bulk.source import found as rows_of
 from schemas.errors import DataError
 from schemas.task import Task
 from workers.assembly import Store
+from workers.block import Beside, Block
+from workers.bulks.as_done import as_done
+from workers.bulks.joining import (
+    QUEUED,
+    Missing,
+    asked_of,
+    columns_of,
+    names_beside,
+    nested,
+    parts_of,
+    placed,
+    states,
+)
 from workers.output import Column
+from workers.sql.bulk_answers import Stretch, answers
 from workers.sql.bulk_progress import failures
 from workers.sql.bulks import FoundBulk
-from workers.sql.row import Output
-from workers.sql.transaction import reading
 
-_PARTS: Final = {
-    Task.CLASSIFICATION: (("label", "string"), ("score", "float")),
-    Task.SENTIMENT: (("label", "string"), ("score", "float")),
-    Task.SUMMARIZATION: (("summary", "string"), ("score", "float")),
-    Task.TAGGING: (("spans", "spans"), ("score", "float")),
-}
-_MODEL: Final = ("model", "string")
-QUEUED: Final = ("QUEUED", "")
-_TAGGING, _SUMMARIZATION = Task.TAGGING.value, Task.SUMMARIZATION.value
-_ASKED: Final = """
-    SELECT job_id, task, label, score, summary, CAST(output AS text), model_version_id
-    FROM result WHERE {condition} AND bulk_id = :bulk_id AND run = 0
-"""
-_STRETCH: Final = text(_ASKED.format(condition="job_id >= :first AND job_id <= :last"))
-_SINGLY: Final = text(_ASKED.format(condition="job_id IN :ids")).bindparams(
-    bindparam("ids", expanding=True)
-)
-_output: Final = msgspec.json.Decoder(Output).decode
-
-Answer = dict[str, Any]
-Answers = dict[tuple[str, str], Answer]
-"""By job id and task."""
+Answers = dict[Task, list[Sequence[Any]]]
+"""By task: job ids, when they were answered, then the columns that `asked_of` names."""
 
 
-class Joined(NamedTuple):
-    """Names of our own columns, which no column of the input has."""
+class _Piece(NamedTuple):
+    """Rows of the input that follow one another, and their answers."""
 
-    state: str
-    error: str
-    of_task: Mapping[Task, str]
+    first: int
+    rows: int
+    reused: dict[int, int]
+    answers: Answers
 
 
 class Export:
@@ -72,17 +60,11 @@ class Export:
                 has the scores of other labels too.
         """
         self._store, self._job, self._flat = store, job, flat
-        self._names = _names(job)
-        self._tasks = [
-            (task.value, name, [(f"{name}_{part}", part) for part, _ in (*_PARTS[task], _MODEL)])
-            for task, name in self._names.of_task.items()
-        ]
-        self._versions = {
-            one.version_id: f"{one.name}@{one.version}" for one in store.registry.versions()
-        }
-        self._pieces = store.bulks.submitted(job.bulk_id).chunks
+        self._names = names_beside(list(job.columns), job.request.tasks)
+        self._models = self._registered()
+        self._sizes = store.bulks.pieces(job.bulk_id)
         self._bad = {one.row for one in store.bulks.bad_rows(job.bulk_id)}
-        self._failed = {
+        self._failed: dict[tuple[str, str | None], Missing] = {
             (one.job_id, one.task): (one.state, one.reason)
             for one in failures(store.engine, job.bulk_id)
         }
@@ -93,94 +75,126 @@ class Export:
 
     def columns(self) -> list[Column]:
         """All columns: the input's, then ours."""
-        own = [Column(self._names.state), Column(self._names.error)]
-        for task, name in self._names.of_task.items():
-            parts = [*_PARTS[task], _MODEL]
-            if self._flat:
-                own += [Column(f"{name}_{part}", kind) for part, kind in parts]
-            else:
-                own.append(Column(name, "json"))
+        own = columns_of(self._names, flat=self._flat)
         return [Column(name, kind) for name, kind in self._job.columns.items()] + own
 
-    def rows(self) -> Iterator[list[Answer]]:
-        """The joined rows, in pieces.
+    def blocks(self) -> Iterator[Block]:
+        """The joined rows, in pieces, in the order of the input.
 
         Raises:
             DataError: the input is not there any more, or has changed.
         """
-        source = rows_of(self._job.request)
-        for number in range(self._pieces):
-            chunk = self._store.bulks.chunk(self._job.bulk_id, number)
-            piece = list(itertools.islice(source, chunk.rows))
-            if len(piece) < chunk.rows:
+        return (Beside(found, self._own(piece, rows)) for found, piece, rows in self._found())
+
+    def blocks_as_done(self) -> Iterator[Block]:
+        """The same in the order in which their last answers came; see `as_done`."""
+        return as_done(
+            (Beside(found, self._own(piece, rows)), self._moments(piece, rows))
+            for found, piece, rows in self._found()
+        )
+
+    def _found(self) -> Iterator[tuple[Any, _Piece, Sequence[int]]]:
+        """The input's rows that are documents, the piece they are of, and their numbers."""
+        source = Again(self._job.request, all_good=self._takes_all)
+        for piece in self._pieces():
+            found = source.take(piece.rows)
+            if len(found) < piece.rows:
                 raise DataError("The input is shorter than it was when the job was submitted.")
-            reused = dict(chunk.reused)
-            answers = self._answers(piece, reused)
-            wanted = piece if self._takes_all else [one for one in piece if self._is_in(one)]
-            yield [self._row(one, reused, answers) for one in wanted]
+            wanted: Sequence[int] = range(piece.first, piece.first + piece.rows)
+            if not self._takes_all:
+                kept = [self._is_in(*one) for one in zip(wanted, found, strict=True)]
+                wanted = list(itertools.compress(wanted, kept))
+                found = list(itertools.compress(found, kept))
+            yield found, piece, wanted
         for file in self._job.request.files:
             check_unchanged(file)  # the last one was not read to its end
 
-    def _is_in(self, one: Found) -> bool:
+    def _is_in(self, row: int, values: dict[str, Any]) -> bool:
         where = self._job.request.where
-        return one.row not in self._bad and all(each.holds(one.values) for each in where)
+        return row not in self._bad and all(each.holds(values) for each in where)
 
-    def _row(self, one: Found, reused: Mapping[int, int], answers: Answers) -> Answer:
-        job_id = job_id_of(self._job.bulk_id, reused.get(one.row, one.row))
-        row, missing = one.values, None
-        row[self._names.state] = row[self._names.error] = None  # in the order of the columns
-        for task, name, parts in self._tasks:
-            answer = answers.get((job_id, task))
-            if answer is None:
-                missing = self._failed.get((job_id, task)) or missing or QUEUED
-            if not self._flat:
-                row[name] = answer
-            else:
-                for column, part in parts:
-                    row[column] = None if answer is None else answer[part]
-        row[self._names.state] = "done" if missing is None else _state(missing)
-        if missing is not None and missing is not QUEUED:
-            row[self._names.error] = " ".join(missing)
-        return row
+    def _own(self, piece: _Piece, rows: Sequence[int]) -> dict[str, list[Any]]:
+        """Our columns for these rows of the piece."""
+        missing: list[Missing | None] = [None] * len(rows)
+        own: dict[str, list[Any]] = {}
+        whole = not piece.reused and len(rows) == piece.rows
+        for task, name in self._names.of_task.items():
+            found, _, *answer = piece.answers[task]
+            parts = parts_of(task, answer, self._models, flat=self._flat)
+            flat = {f"{name}_{part}": column for part, column in parts.items()}
+            columns = flat if self._flat else {name: nested(parts)}
+            if whole and len(found) == piece.rows:
+                own |= columns
+                continue
+            ids = self._ids(piece, rows)
+            places = _places(found, ids)
+            own |= {each: placed(column, places) for each, column in columns.items()}
+            self._note(missing, places, ids, task)
+        state, error = states(missing)
+        return {self._names.state: state, self._names.error: error, **own}
 
-    def _answers(self, piece: Sequence[Found], reused: Mapping[int, int]) -> Answers:
+    def _moments(self, piece: _Piece, rows: Sequence[int]) -> list[Any]:
+        """When the last answer to each of these rows came; None where one lacks."""
+        ids = self._ids(piece, rows)
+        each = [
+            placed(list(moments), _places(found, ids))
+            for found, moments, *_ in piece.answers.values()
+        ]
+        return [None if None in of_row else max(of_row) for of_row in zip(*each, strict=True)]
+
+    def _ids(self, piece: _Piece, rows: Sequence[int]) -> list[str]:
+        """The jobs whose answers these rows have."""
+        return [job_id_of(self._job.bulk_id, piece.reused.get(row, row)) for row in rows]
+
+    def _note(
+        self,
+        missing: list[Missing | None],
+        places: Sequence[int | None],
+        ids: Sequence[str],
+        task: Task,
+    ) -> None:
+        for row, place in enumerate(places):
+            if place is None:
+                failed = self._failed.get((ids[row], task.value))
+                missing[row] = failed or missing[row] or QUEUED
+
+    def _pieces(self) -> Iterator[_Piece]:
+        """The pieces of the manifest with their answers."""
+        first = 1
+        for number, rows in enumerate(self._sizes):
+            yield self._piece(number, first, rows)
+            first += rows
+
+    def _piece(self, number: int, first: int, rows: int) -> _Piece:
         bulk_id = self._job.bulk_id
-        stretch = {
-            "bulk_id": bulk_id,
-            "first": job_id_of(bulk_id, piece[0].row),
-            "last": job_id_of(bulk_id, piece[-1].row),
+        reused = self._store.bulks.reused(bulk_id, number)
+        before = sorted({row for row in reused.values() if row < first})
+        wanted = Stretch(
+            bulk_id,
+            job_id_of(bulk_id, first),
+            job_id_of(bulk_id, first + rows - 1),
+            [job_id_of(bulk_id, row) for row in before],
+        )
+        found = {
+            task: answers(
+                self._store.engine,
+                task.value,
+                wanted,
+                ["created_at", *asked_of(task, flat=self._flat)],
+            )
+            for task in self._names.of_task
         }
-        before = {row for row in reused.values() if row < piece[0].row}
-        singly = {"bulk_id": bulk_id, "ids": [job_id_of(bulk_id, row) for row in sorted(before)]}
-        with reading(self._store.engine) as connection:
-            found = [*connection.execute(_STRETCH, stretch).all()]
-            if before:
-                found += connection.execute(_SINGLY, singly).all()
-        return {(row[0], row[1]): self._answer(row) for row in found}
+        if any(not self._models.keys() >= set(columns[2]) for columns in found.values()):
+            self._models = self._registered()
+        return _Piece(first, rows, reused, found)
 
-    def _answer(self, row: Any) -> Answer:
-        _, task, label, score, summary, output, version_id = row
-        model = self._versions.get(version_id)
-        if task == _TAGGING:
-            spans = msgspec.to_builtins(_output(output).spans or ())
-            return {"spans": list(spans), "score": score, "model": model}
-        if task == _SUMMARIZATION:
-            return {"summary": summary, "score": score, "model": model}
-        if self._flat:
-            return {"label": label, "score": score, "model": model}
-        return {"label": label, "score": score, "scores": _output(output).scores, "model": model}
+    def _registered(self) -> dict[int, str]:
+        """What each version is called."""
+        versions = self._store.registry.versions()
+        return {one.version_id: f"{one.name}@{one.version}" for one in versions}
 
 
-def _state(missing: tuple[str, str]) -> str:
-    return {"QUEUED": "queued", "CANCELLED": "cancelled"}.get(missing[0], "failed")
-
-
-def _names(job: FoundBulk) -> Joined:
-    """Names for our columns; where the input has one of such a name, ours ends in `_`, or more."""
-
-    def own(name: str) -> str:
-        while any(one == name or one.startswith(f"{name}_") for one in job.columns):
-            name += "_"
-        return name
-
-    return Joined(own("state"), own("error"), {task: own(task.value) for task in job.request.tasks})
+def _places(found: Sequence[str], ids: Sequence[str]) -> list[int | None]:
+    """Where each of these jobs stands among those that were found; None: nowhere."""
+    numbers = {job_id: place for place, job_id in enumerate(found)}
+    return [numbers.get(job_id) for job_id in ids]

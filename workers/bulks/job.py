@@ -62,8 +62,8 @@ class BulkJob:
             path = Path(directory) / "rows.parquet"
             export = Export(store, store.bulks.find(self.bulk_id), flat=True)
             with written(path, Form.PARQUET, export.columns(), over=False) as write:
-                for rows in export.rows():
-                    write(rows)
+                for block in export.blocks():
+                    write(block)
             return pq.read_table(path)
 
     def pandas(self) -> Any:

@@ -2,27 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from sqlalchemy import text
 
 from workers.assembly import Store
 from workers.core.cost import Cost
 from workers.core.eta import Piece, remaining_s
+from workers.sql.bulk_answers import lately
 from workers.sql.bulk_progress import Counts, counts, version_of
 from workers.sql.bulks import PRIORITIES, FoundBulk
-from workers.sql.transaction import reading
 
 RECENT_S: Final = 30.0
 """How far back the speed is taken from."""
 _OF_LOG: Final = ("rows", "documents", "reused", "bad", "left_out")
-_LATELY: Final = text(
-    """
-    SELECT count(*), min(created_at) FROM result
-    WHERE task = :task AND created_at >= :since AND bulk_id = :bulk_id
-    """
-)
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,24 +115,10 @@ def _state(found: FoundBulk, queued: int) -> str:
 
 def _lately(store: Store, found: FoundBulk) -> tuple[int, float]:
     """Answers of the last while, over all tasks, and how many seconds that is."""
-    now = datetime.now(UTC)
+    now, tasks = datetime.now(UTC), [task.value for task in found.request.tasks]
     since = now - timedelta(seconds=RECENT_S)
-    given: dict[str, Any] = {"since": _bound(store, since), "bulk_id": found.bulk_id}
-    number, first = 0, now
-    with reading(store.engine) as connection:
-        for task in found.request.tasks:
-            more, oldest = connection.execute(_LATELY, {**given, "task": task.value}).one()
-            number += more
-            if oldest is not None:
-                moment = datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest
-                first = min(first, moment)
-    return number, (now - first).total_seconds()
-
-
-def _bound(store: Store, moment: datetime) -> Any:
-    from schemas.tables import utc_text
-
-    return utc_text(moment) if store.engine.dialect.name == "sqlite" else moment
+    number, first = lately(store.engine, found.bulk_id, tasks, since)
+    return number, 0.0 if first is None else (now - first).total_seconds()
 
 
 def _eta(

@@ -1,5 +1,6 @@
 """`textmill bulk export`, `errors`, `retry`: what became of a job's rows."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,13 @@ app = typer.Typer()
 Name = Annotated[str, typer.Argument(help="The job's name or id.")]
 
 
+class Order(StrEnum):
+    """Which rows come first."""
+
+    INPUT = "input"
+    AS_DONE = "as-done"
+
+
 @app.command()
 def export(
     name: Name,
@@ -27,11 +35,14 @@ def export(
         bool,
         typer.Option("--flat", help="Columns such as sentiment_label; CSV and Parquet have them."),
     ] = False,
+    order: Annotated[
+        Order, typer.Option(help="Rows in the input's order, or the first done first.")
+    ] = Order.INPUT,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it is there.")
     ] = False,
 ) -> None:
-    """Write the input's rows with their answers, in the input's order; also while the job runs.
+    """Write the input's rows with their answers; also while the job runs.
 
     Example: textmill bulk export june --output june.parquet
     """
@@ -43,9 +54,9 @@ def export(
     with Store(load()) as store:
         job = Export(store, _of_files(store.bulks.find(name)), flat=flat or kind is not Form.JSONL)
         with written(output, kind, job.columns(), over=overwrite) as write:
-            for rows in job.rows():
-                write(rows)
-                number += len(rows)
+            for block in job.blocks() if order is Order.INPUT else job.blocks_as_done():
+                write(block)
+                number += len(block)
     typer.echo(f"{number} rows in {output}.")
 
 
@@ -62,6 +73,7 @@ def errors(
     Example: textmill bulk errors june --output june-errors.jsonl
     """
     from workers.assembly import Store
+    from workers.block import Listed
     from workers.bulks.errors import COLUMNS, errors_of
     from workers.output import Form, form_of, printed, written
 
@@ -69,10 +81,10 @@ def errors(
         rows = errors_of(store, store.bulks.find(name))
     if output is None:
         with printed(Form.JSONL, COLUMNS) as write:
-            write(rows)
+            write(Listed(rows))
         return
     with written(output, form_of(output, None), COLUMNS, over=overwrite) as write:
-        write(rows)
+        write(Listed(rows))
     typer.echo(f"{len(rows)} errors in {output}.")
 
 

@@ -36,11 +36,11 @@ def evaluate(
     """
     directory = _directory(model)
     import_tensorflow()
-    from models.live_model import LiveModel
+    from models import loading
     from models.training import scoring
     from models.training.reading.bad_lines import BadLines
 
-    version = LiveModel.load(directory)
+    version = loading.load(directory)
     tasks = list(version.manifest.tasks)
     if task is None and len(tasks) > 1:
         raise SettingsError(f"{model} answers several tasks: give --task {' or '.join(tasks)}")

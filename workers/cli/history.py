@@ -9,6 +9,8 @@ import typer
 from workers.cli.operating import Json, Model, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.assembly import Store
     from workers.desired import Event, Snapshot
     from workers.ports import ModelVersion
@@ -32,7 +34,11 @@ def show(model: Model, as_json: Json = False) -> None:
         if number is not None or not any(one.name == name for one in versions):
             version_of(versions, model)
         snapshot = store.rollouts.snapshot()
-        rows = [_about(store, snapshot, one) for one in versions if is_meant(one, model)]
+        rows = [
+            _about(store, snapshot, one) | _family(one, versions)
+            for one in versions
+            if is_meant(one, model)
+        ]
     if as_json:
         typer.echo(msgspec.json.encode({"versions": rows}).decode())
         return
@@ -78,8 +84,12 @@ def diff(
 
     with opened() as (_, store):
         versions = store.registry.versions()
-        pair = [store.registry.manifest(version_of(versions, each)) for each in (one, other)]
+        both = [version_of(versions, each) for each in (one, other)]
+        pair = [store.registry.manifest(version) for version in both]
+        families = [_family(version, versions)["derived_from"] for version in both]
     found = list(differences(*pair))
+    if families[0] != families[1]:
+        found.insert(0, ("derived from", *families))
     if as_json:
         rows = [{"what": what, one: a, other: b} for what, a, b in found]
         typer.echo(msgspec.json.encode(rows).decode())
@@ -130,6 +140,7 @@ def _about(store: "Store", snapshot: "Snapshot", version: "ModelVersion") -> dic
                 "state": one.state,
                 "reason": one.reason,
                 "memory_bytes": one.memory_bytes,
+                "build": one.build,
             }
             for one in snapshot.replicas
             if one.version_id == mine
@@ -137,10 +148,23 @@ def _about(store: "Store", snapshot: "Snapshot", version: "ModelVersion") -> dic
     }
 
 
+def _family(version: "ModelVersion", versions: "Sequence[ModelVersion]") -> dict[str, Any]:
+    """What it was derived from and what was derived from it, as far as that is registered."""
+    names = {one.version_id: str(one) for one in versions}
+    return {
+        "derived_from": None if version.parent_id is None else names[version.parent_id],
+        "children": [str(one) for one in versions if one.parent_id == version.version_id],
+    }
+
+
 def _print(row: dict[str, Any]) -> None:
     typer.echo(f"{row['model']}@{row['version']} ({row['state']}) {row['digest'][:12]}")
     tasks, languages = " ".join(row["tasks"]), " ".join(row["languages"])
     typer.echo(f"  answers    {tasks} in {languages}")
+    if row["derived_from"]:
+        typer.echo(f"  from       {row['derived_from']}")
+    if row["children"]:
+        typer.echo(f"  children   {' '.join(row['children'])}")
     for one in row["routes"]:
         pinned = ", pinned" if one["pinned"] else ""
         tenant = f" of {one['tenant']}" if one["tenant"] else ""
@@ -152,7 +176,8 @@ def _print(row: dict[str, Any]) -> None:
         typer.echo(f"  on its way {one['kind']} for {one['task']}/{one['lang']}: {one['reason']}")
     for one in row["replicas"]:
         mib = f"{one['memory_bytes'] / 2**20:.0f} MiB"
-        typer.echo(f"  at         {one['worker']}: {one['state']} {one['reason'] or mib}")
+        said = one["reason"] or (f"{mib}, {one['build']}" if one["build"] else mib)
+        typer.echo(f"  at         {one['worker']}: {one['state']} {said}")
     for name, value in row["metrics"].items():
         typer.echo(f"  {name} {value:.4g}")
 

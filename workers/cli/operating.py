@@ -77,21 +77,40 @@ def run(
     act: "Callable[[Operator], list[Step]]", *, wait: bool, patience_s: float, as_json: bool
 ) -> None:
     """Do something with routes, wait for it if wanted, and tell what became of it."""
+    with opened() as (settings, store):
+        steps = acted(settings, store, act, wait=wait, patience_s=patience_s, as_json=as_json)
+    _tell(steps, as_json)
+    refuse_failed(steps)
+
+
+def acted(
+    settings: Settings,
+    store: "Store",
+    act: "Callable[[Operator], list[Step]]",
+    *,
+    wait: bool,
+    patience_s: float,
+    as_json: bool,
+) -> "list[Step]":
+    """The same in an open store; what became of it, untold."""
     from workers.rollout.operator import Operator
 
-    with opened() as (settings, store):
-        operator = Operator(
-            store.registry,
-            store.rollouts,
-            actor=actor(),
-            tell=_teller(settings),
-            patience_s=patience_s,
-        )
-        steps = act(operator)
-        if wait:
-            with _progress(as_json) as show:
-                steps = operator.wait(steps, show)
-    _tell(steps, as_json)
+    operator = Operator(
+        store.registry,
+        store.rollouts,
+        actor=actor(),
+        tell=_teller(settings),
+        patience_s=patience_s,
+    )
+    steps = act(operator)
+    if wait:
+        with _progress(as_json) as show:
+            steps = operator.wait(steps, show)
+    return steps
+
+
+def refuse_failed(steps: "Sequence[Step]") -> None:
+    """NotDoneError where any of it failed."""
     if failed := [step for step in steps if step.state in ("FAILED", "CANCELLED")]:
         raise NotDoneError(f"{failed[0].version} is not there: {failed[0].reason}")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, UsageError
 from schemas.settings import Settings, load
-from workers.cli.operating import actor
+from workers.cli.operating import acted, actor, refuse_failed
 
 if TYPE_CHECKING:
     from schemas.model_version import Manifest
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from workers.device import Device
     from workers.gate.report import Report
     from workers.ports import ModelVersion
+    from workers.rollout.steps import Step
 
 app = typer.Typer()
+PATIENCE_S = 300.0
+"""How long workers may take to load it, where it is activated at once."""
 
 
 @app.command()
 def register(
     directory: Annotated[Path, typer.Argument(help="Version directory, from `textmill train`.")],
     route: Annotated[
-        bool, typer.Option(help="Let it answer its tasks and languages by default, at once.")
+        bool, typer.Option(help="Then activate it for all its tasks and languages.")
     ] = False,
     force: Annotated[
         bool,
@@ -51,17 +54,45 @@ def register(
     chosen, files = _device(device), open_store(settings)
     with Store(settings) as store:
         manifest, report = _examined(settings, store, directory, chosen, force)
-        version = None
+        version, steps = None, []
         if manifest is not None:
+            if route:
+                _refuse_pinned(store, manifest)
             version = _entered(store, files, manifest, report, directory)
-            for task, language in product(version.tasks, version.languages) if route else ():
-                store.registry.route(task, language, version)
+            if route:
+                steps = _activated(settings, store, version, force, as_json)
     if as_json:
         typer.echo(msgspec.json.encode(_row(report, version)).decode())
     if version is None:
         raise ArtifactError(f"{directory} is refused: {report.reason}")
     if not as_json:
-        _say(version, report, route)
+        _say(version, report, all(step.state == "DONE" for step in steps) and route)
+    refuse_failed(steps)
+
+
+def _refuse_pinned(store: "Store", manifest: "Manifest") -> None:
+    """UsageError where a route is pinned: whoever pinned it did not think of this version."""
+    mine = set(product(manifest.tasks, manifest.languages))
+    for one in store.rollouts.table():
+        if one.pinned and not one.key.tenant and (one.key.task, one.key.lang) in mine:
+            raise UsageError(
+                f"the route of {one.key} is pinned to {one.live}: register without --route, then "
+                "`textmill models activate`, which changes it all the same"
+            )
+
+
+def _activated(
+    settings: Settings, store: "Store", version: "ModelVersion", force: bool, as_json: bool
+) -> "list[Step]":
+    """Let the version answer once the workers have it, as `textmill models activate` does."""
+    return acted(
+        settings,
+        store,
+        lambda operator: operator.activate(str(version), force=force),
+        wait=True,
+        patience_s=PATIENCE_S,
+        as_json=as_json,
+    )
 
 
 def _device(name: str) -> "Device":

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.task import Task
+from workers.block import Listed
 from workers.output import Column, Form, Write, plain, printed
 from workers.sql.lookup import FoundAnswer, FoundEnding
 
@@ -32,6 +33,7 @@ def answer_row(answer: FoundAnswer) -> dict[str, Any]:
         **{column: prediction.get(column) for column in ANSWER_COLUMNS[answer.task]},
         "model": answer.model,
         "version": answer.version,
+        "build": answer.build,
         "created_at": answer.created_at.isoformat(),
         "metadata": answer.metadata,
     }
@@ -59,7 +61,7 @@ def columns_of(task: Task) -> list[Column]:
     """The columns of a file of answers."""
     kinds = {"score": "float", "version": "int", "spans": "spans", "metadata": "json"}
     head = ("job_id", "tenant", "task", "lang", *ANSWER_COLUMNS[task])
-    names = (*head, "model", "version", "created_at", "metadata")
+    names = (*head, "model", "version", "build", "created_at", "metadata")
     return [Column(name, kinds.get(name, "string")) for name in names]
 
 
@@ -75,7 +77,7 @@ def write_rows(answers: Iterable[FoundAnswer], write: Write) -> int:
     """Write answers to a file; returns how many."""
     rest, number = iter(answers), 0
     while rows := [answer_row(answer) for answer in itertools.islice(rest, WRITTEN_AT_ONCE)]:
-        write(rows)
+        write(Listed(rows))
         number += len(rows)
     return number
 

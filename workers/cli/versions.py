@@ -22,6 +22,9 @@ def group() -> None:
 
 @app.command("list")
 def list_versions(
+    children: Annotated[
+        str | None, typer.Option(help="Only those derived from this version: `name@3`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
     """List the registered versions and what they answer by default.
@@ -35,12 +38,16 @@ def list_versions(
     with Store(settings) as store:
         if not settings.database.url:  # nobody else's: the first look may fill it
             starters.enroll(store.registry, settings.models.starters)
-        rows = _rows(store.registry)
+        rows = _rows(store.registry, children)
     typer.echo(json.dumps(rows)) if as_json else _print(rows)
 
 
-def _rows(registry: "Registry") -> list[dict[str, Any]]:
-    routes = registry.routes()
+def _rows(registry: "Registry", children: str | None) -> list[dict[str, Any]]:
+    from workers.rollout.scope import version_of
+
+    routes, versions = registry.routes(), registry.versions()
+    names = {version.version_id: str(version) for version in versions}
+    parent = None if children is None else version_of(versions, children).version_id
     return [
         {
             "model": version.name,
@@ -50,6 +57,7 @@ def _rows(registry: "Registry") -> list[dict[str, Any]]:
             "languages": version.languages,
             "corpora": _corpora(version),
             "state": version.state,
+            "parent": None if version.parent_id is None else names[version.parent_id],
             "default_for": [
                 f"{task}/{language}"
                 for (task, language), routed in routes.items()
@@ -58,7 +66,8 @@ def _rows(registry: "Registry") -> list[dict[str, Any]]:
             "digest": version.digest,
             "path": str(version.path),
         }
-        for version in registry.versions()
+        for version in versions
+        if parent in (None, version.parent_id)
     ]
 
 
@@ -81,7 +90,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table()
-    for column in ("version", "tasks", "languages", "default for", "digest"):
+    for column in ("version", "tasks", "languages", "default for", "derived from", "digest"):
         table.add_column(column)
     for row in rows:
         table.add_row(
@@ -89,6 +98,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
             " ".join(row["tasks"]),
             " ".join(row["languages"]),
             " ".join(row["default_for"]),
+            row["parent"] or "",
             row["digest"][:12],
         )
     Console().print(table)

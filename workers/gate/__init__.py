@@ -5,6 +5,7 @@
     load        network and weights                                    in a process of its own,
     finite      numbers for every length                               with a limit on time and
     samples     the answers it gave when it was made                   memory
+    builds      each build that a worker may serve: its samples, and its shapes
     shapes      the same answers in every shape as alone
     speed       what batches cost, and how much memory it takes
 

@@ -1,6 +1,7 @@
 """Whether a version can stand in for the one that answers now. Pure."""
 
 from schemas.model_version import Manifest
+from workers.rollout.comparing import lost_labels
 
 
 def differences(new: Manifest, live: Manifest) -> tuple[str, ...]:
@@ -9,16 +10,11 @@ def differences(new: Manifest, live: Manifest) -> tuple[str, ...]:
     Tasks, languages and labels may be more, and never fewer.
     """
     said = []
-    for task, labels in live.tasks.items():
+    for task in live.tasks:
         if task not in new.tasks:
             said.append(f"it does not answer {task}, as the live version does")
-        elif gone := sorted(set(labels) - set(new.tasks[task])):
-            said.append(f"it lacks labels of the live version for {task}: {_few(gone)}")
+        elif lost := lost_labels(new, live, task):
+            said.append(f"it lacks labels of the live version for {task}: {lost}")
     if unread := sorted(set(live.languages) - set(new.languages)):
         said.append(f"it does not read {', '.join(unread)}, as the live version does")
     return tuple(said)
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more

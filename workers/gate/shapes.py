@@ -1,6 +1,6 @@
 """That a text has one answer, alone and in every shape of the grid.
 
-The network of a version runs on any padded array. Tried are, for every length of the grid, all row
+Each network of a version runs on any padded array. Tried are, for every length of the grid, all row
 counts up to `SMALL` padded tokens and the most rows that an array may have; each array holds texts
 of that length and shorter ones, which padding must not touch. A version that is slow is tried in
 fewer shapes, and the report says in how many.

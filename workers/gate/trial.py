@@ -19,10 +19,15 @@ from models import artifact
 from schemas.errors import ArtifactError
 from schemas.model_version import Manifest
 from schemas.question import Question
+from workers.gate import alone
 from workers.gate.report import Check, Measured, Trial
 
 LONG: Final = 4000
 """Characters of the texts that arrays are filled with; 512 tokens have fewer."""
+SHAPES_S: Final = 8.0
+"""Seconds that shapes are tried for, unless that leaves too few."""
+BUILD_S: Final = 3.0
+"""Seconds for the shapes of one build."""
 _WORDS: Final = (
     "The train to Shanghai was late again, nobody knew why. ",
     "今天天气真好，我们去公园。",
@@ -33,8 +38,10 @@ _WORDS: Final = (
 class Subject:
     """A version that is tried, one step after the other; each gives what was seen."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, network: str = "in this process") -> None:
+        """`network`: what was done with it, for the report."""
         self._directory = directory
+        self._network = network
         self.model: Any = None
         self.digest = ""
         self.measured: Measured | None = None
@@ -46,18 +53,22 @@ class Subject:
             "load": self._load,
             "finite": self._warm_up,
             "samples": self._ask_samples,
+            "builds": self._try_builds,
             "shapes": self._try_shapes,
             "speed": self._measure,
         }
 
     def _load(self) -> str:
-        from models.live_model import LiveModel
+        from models import loading
         from workers.gate import weights
 
-        weights.check(self._directory / artifact.WEIGHTS)
-        self.model = LiveModel.load(self._directory)
+        manifest = artifact.verify(self._directory)
+        for name in manifest.files:
+            if name.endswith(".keras"):
+                weights.check(self._directory / name)
+        self.model = loading.load(self._directory)
         self.digest = artifact.digest(self.model.manifest)
-        return f"{self.model.weight_bytes} bytes of weights"
+        return f"{self.model.weight_bytes} bytes of weights, {self._network}"
 
     def _warm_up(self) -> str:
         from models.shapes import LENGTHS
@@ -72,39 +83,49 @@ class Subject:
         if not self.model.manifest.samples:
             raise ArtifactError("the manifest has no samples: nothing says what it should answer")
         self.model.check_samples()
-        self.model = _as_served(self.model)
         return f"{len(self.model.manifest.samples)} answered as when it was made"
+
+    def _try_builds(self) -> str:
+        """Each build that a worker may choose is tried, as another one may choose otherwise."""
+        from models import loading
+        from models.compression import serving
+        from workers.gate.shapes import check
+
+        manifest = self.model.manifest
+        builds = [(one, name) for one in self.model.parts for name in serving.allowed(one)]
+        for one, name in builds:
+            build = serving.served(one, name)
+            build.check_samples()
+            check(build, _questions(manifest), one.manifest.max_length, BUILD_S)
+        self.model, names = loading.as_served(self.model), [name for _, name in builds]
+        agree = ": samples and shapes agree" if names else ""
+        return f"{', '.join(names) or 'none'}{agree}; {self.model.build} is fastest here"
 
     def _try_shapes(self) -> str:
         from workers.gate.shapes import check
 
-        manifest = self.model.manifest
-        tried, known = check(self.model, _questions(manifest), manifest.max_length)
+        parts, asked = self.model.parts, _questions(self.model.manifest)
+        counts = [
+            check(one, asked, one.manifest.max_length, SHAPES_S / len(parts)) for one in parts
+        ]
+        tried, known = (sum(one) for one in zip(*counts, strict=True))
         some = f"{tried} shapes" if tried == known else f"{tried} of {known} shapes, as it is slow,"
         return f"{some} agree with each text alone within {self.model.tolerance:g}"
 
     def _measure(self) -> str:
-        from models.live_model import LiveModel
+        from models import loading
         from workers.model_loading import TIMED, memory_used
 
         self.model.time(TIMED, within_s=1.0)
         before = memory_used()
-        twin = LiveModel.load(self._directory)
+        twin = loading.load(self._directory)
         twin.warm_up([TIMED[-1]])
-        twin = _as_served(twin)
+        twin = loading.as_served(twin)
         taken = max(memory_used() - before, twin.weight_bytes)
         timings, weight = tuple(self.model.timings), twin.weight_bytes
         self.measured = Measured(timings=timings, memory_bytes=taken, weight_bytes=weight)
         rows, length, seconds = self.model.timings[-1]
         return f"{rows / seconds:.0f} texts of {length} tokens a second, {taken / 2**20:.1f} MiB"
-
-
-def _as_served(model: Any) -> Any:
-    """The model in the way that workers run it: what is tried is what will answer."""
-    from models import faster
-    from schemas.model_version import AS_USUAL
-
-    return faster.chosen(model, model.manifest.run or AS_USUAL)
 
 
 def tried(subject: Any) -> Trial:
@@ -147,12 +168,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory-mib", type=int, required=True)
     parser.add_argument("--report", type=Path, required=True)
     given = parser.parse_args(arguments)
+    network = alone.cut_off()
     limit = given.memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from workers import model_loading  # noqa: F401  # TensorFlow, without its notes
 
-    given.report.write_bytes(msgspec.json.encode(tried(Subject(given.directory))))
+    given.report.write_bytes(msgspec.json.encode(tried(Subject(given.directory, network))))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.batch import Batch
-from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.record import Ending, Terminal
 from workers.inference import TextModel, Tokens
 from workers.loaded_models import Load, LoadedModels
+from workers.metrics.early import EarlyAnswers
 from workers.metrics.share import Share
 from workers.ports import Answer, ModelVersion, Recorded, Results
 
@@ -45,6 +45,7 @@ class WorkerMetrics:
             registry=registry,
         )
         self._shares(registry)
+        self.early = EarlyAnswers(registry)
         self._registry = registry
 
     def load(self, load: Load) -> Load:
@@ -55,7 +56,7 @@ class WorkerMetrics:
             model = load(version)
             gauge = self._load_seconds.labels(str(version))
             gauge.set(time.perf_counter() - started)
-            return MeteredModel(model, self)
+            return MeteredModel(model, self, str(version))
 
         return timed
 
@@ -101,9 +102,8 @@ class WorkerMetrics:
 class MeteredModel:
     """A model, timed by stage. A text read in windows counts as if it were read at once."""
 
-    def __init__(self, model: TextModel, metrics: WorkerMetrics) -> None:
-        self._model = model
-        self._metrics = metrics
+    def __init__(self, model: TextModel, metrics: WorkerMetrics, name: str) -> None:
+        self._model, self._metrics, self._name = model, metrics, name
 
     @property
     def timings(self) -> Sequence[tuple[int, int, float]]:
@@ -114,6 +114,11 @@ class MeteredModel:
     def weight_bytes(self) -> int:
         """See `TextModel`."""
         return self._model.weight_bytes
+
+    @property
+    def build(self) -> str:
+        """See `TextModel`."""
+        return self._model.build
 
     @property
     def array_tokens(self) -> int:
@@ -137,10 +142,12 @@ class MeteredModel:
         with self._metrics.stage("features"):
             return self._model.features(parsed, length, rows)
 
-    def predict(self, features: Any) -> Sequence[Prediction]:
+    def predict(self, features: Any) -> Sequence[Any]:
         """See `TextModel`."""
         with self._metrics.stage("predict"):
-            return self._model.predict(features)
+            answers = self._model.predict(features)
+        self._metrics.early.see(self._name, answers)
+        return answers
 
     def check_samples(self) -> None:
         """See `TextModel`."""

@@ -9,16 +9,14 @@ from schemas.task import Task
 _SHOWN = 5
 
 
-def lacking(new: Manifest, live: Manifest, task: Task) -> str:
-    """What jobs of this task would miss if `new` answered in the place of `live`; empty: nothing.
+def lost_labels(new: Manifest, live: Manifest, task: Task) -> str:
+    """The labels of a task that `live` gives and `new` does not, for people; empty: there is none.
 
     Labels may be more, never fewer: whoever reads the rows counts on those that are there.
     """
     gone = sorted(set(live.tasks.get(task, ())) - set(new.tasks.get(task, ())))
-    if not gone:
-        return ""
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
-    return f"it lacks the labels {', '.join(gone[:_SHOWN])}{more}"
+    return ", ".join(gone[:_SHOWN]) + more
 
 
 def differences(one: Manifest, other: Manifest) -> Iterator[tuple[str, Any, Any]]:

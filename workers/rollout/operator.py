@@ -14,7 +14,7 @@ import msgspec
 from schemas.errors import UsageError
 from workers.desired import Mode, Rollouts, RouteKey
 from workers.ports import ModelVersion, Registry
-from workers.rollout.comparing import lacking
+from workers.rollout.comparing import lost_labels
 from workers.rollout.scope import Scope, is_meant, those, version_of
 from workers.rollout.steps import Step, done
 from workers.rollout.wishes import Arm, Wishes
@@ -218,8 +218,8 @@ class Operator:
             live = routes.get(key) or routes.get(RouteKey(key.task, key.lang))
             if live is None or live.live.version_id == version.version_id:
                 continue
-            if why := lacking(new, self._registry.manifest(live.live), key.task):
-                found[key] = f"{why}, which {live.live} gives"
+            if lost := lost_labels(new, self._registry.manifest(live.live), key.task):
+                found[key] = f"it lacks the labels {lost}, which {live.live} gives"
         for key, why in found.items():
             if not force:
                 raise UsageError(f"{version} cannot stand in for {key}: {why}; --force lets it")

@@ -13,6 +13,7 @@ from workers.core.guard import Evidence, Figures
 from workers.core.likeness import Pair, likeness
 from workers.desired import Route, RouteKey
 from workers.ports import Drift, ModelVersion
+from workers.sql.routes import is_of
 from workers.sql.statement import statement
 from workers.sql.transaction import reading, retried
 
@@ -80,9 +81,8 @@ class SqlArms:
 
 
 def _changed(connection: Connection, key: RouteKey) -> datetime:
-    columns = route.c
-    where = and_(columns.task == key.task, columns.lang == key.lang, columns.tenant == key.tenant)
-    changed: datetime = connection.execute(select(columns.updated_at).where(where)).scalar_one()
+    asked = select(route.c.updated_at).where(is_of(route, key))
+    changed: datetime = connection.execute(asked).scalar_one()
     return changed
 
 

@@ -37,7 +37,6 @@ class FoundBulk(msgspec.Struct, frozen=True, kw_only=True):
 class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     """What of a job is in the log, in sums."""
 
-    chunks: int = 0
     rows: int = 0
     documents: int = 0
     bad: int = 0
@@ -126,7 +125,7 @@ class SqlBulks:
         c = bulk_chunk.c
         names = ("rows", "documents", "bad", "left_out", "tokens")
         sums = [func.coalesce(func.sum(c[name]), 0).label(name) for name in names]
-        asked = select(func.count().label("chunks"), *sums).where(c.bulk_id == bulk_id)
+        asked = select(*sums).where(c.bulk_id == bulk_id)
         with reading(self._engine) as connection:
             row = connection.execute(asked).one()
         return Submitted(**{name: int(value) for name, value in row._mapping.items()})
@@ -138,12 +137,19 @@ class SqlBulks:
         with reading(self._engine) as connection:
             return list(connection.execute(asked))
 
-    def chunk(self, bulk_id: str, number: int) -> Any:
-        """Rows and repeated rows of a piece that is noted."""
+    def pieces(self, bulk_id: str) -> Sequence[int]:
+        """How many rows each piece has, in order."""
         c = bulk_chunk.c
-        asked = select(c.rows, c.reused).where(c.bulk_id == bulk_id, c.number == number)
+        asked = select(c.rows).where(c.bulk_id == bulk_id).order_by(c.number)
         with reading(self._engine) as connection:
-            return connection.execute(asked).one()
+            return connection.execute(asked).scalars().all()
+
+    def reused(self, bulk_id: str, number: int) -> dict[int, int]:
+        """The repeated rows of a piece, and the rows whose answers they have."""
+        c = bulk_chunk.c
+        asked = select(c.reused).where(c.bulk_id == bulk_id, c.number == number)
+        with reading(self._engine) as connection:
+            return dict(connection.execute(asked).scalar_one())
 
     def bad_rows(self, bulk_id: str) -> Sequence[Any]:
         """Row, file, line, reason and detail of each row that is no document."""

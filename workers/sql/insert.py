@@ -122,6 +122,7 @@ def _values(row: Row) -> tuple[Any, ...]:
         _encode(row.metadata).decode(),
         _moment(row.published_at),
         row.arm,
+        row.build,
     )
 
 

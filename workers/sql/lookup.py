@@ -40,6 +40,8 @@ class FoundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     lang: str
     model: str
     version: int
+    build: str | None
+    """Form of the version's network; None: not known."""
     prediction: Prediction
     created_at: datetime
     latency_ms: int
@@ -221,6 +223,7 @@ def _answer(row: Row[Any]) -> FoundAnswer:
         lang=row.lang,
         model=row.model,
         version=row.version,
+        build=row.build,
         prediction=msgspec.convert(said, Prediction),
         created_at=row.created_at,
         latency_ms=row.latency_ms,

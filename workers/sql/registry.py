@@ -7,10 +7,11 @@ last registered stands, since the digest guards what is in them.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, select, update
 
 from schemas.errors import UsageError
 from schemas.model_version import Language, Manifest
@@ -46,9 +47,21 @@ SET_ROUTE = statement(
     """,
     route,
 )
-ALL_VERSIONS = (
-    select(model_version, model.c.task).join(model).order_by(versions.model, versions.version)
+_NAMES = ("id", "model", "version", "digest", "state", "path", "parent_id")
+_LIGHT = (
+    select(*(versions[name] for name in _NAMES), model.c.task)
+    .join(model)
+    .order_by(versions.model, versions.version)
 )
+_SAID: WeakKeyDictionary[Engine, dict[str, "_Said"]] = WeakKeyDictionary()
+"""By digest what never changes: dispatchers look every second, and a manifest is many kilobytes."""
+
+
+class _Said(NamedTuple):
+    """What of a manifest is needed to send jobs."""
+
+    languages: tuple[Language, ...]
+    further: tuple[Task, ...]
 
 
 class SqlRegistry:
@@ -79,7 +92,7 @@ class SqlRegistry:
 
         def read() -> Sequence[ModelVersion]:
             with reading(self._engine) as connection:
-                return [version_of(row) for row in connection.execute(ALL_VERSIONS)]
+                return read_all(connection)
 
         return retried(read)
 
@@ -98,12 +111,11 @@ class SqlRegistry:
 
         def read() -> Mapping[tuple[Task, Language], ModelVersion]:
             with reading(self._engine) as connection:
-                rows = connection.execute(
-                    ALL_VERSIONS.add_columns(route.c.task.label("routed"), route.c.lang)
-                    .join(route, route.c.model_version_id == versions.id)
-                    .where(route.c.tenant == "")
-                ).all()
-            return {(Task(row.routed), row.lang): version_of(row) for row in rows}
+                led = (route.c.task, route.c.lang, route.c.model_version_id)
+                rows = connection.execute(select(*led).where(route.c.tenant == "")).all()
+                ids = {row.model_version_id for row in rows}
+                known = {one.version_id: one for one in read_all(connection, versions.id.in_(ids))}
+            return {(Task(row.task), row.lang): known[row.model_version_id] for row in rows}
 
         return retried(read)
 
@@ -150,8 +162,7 @@ def _moved(connection: Connection, digest: str, path: Path) -> ModelVersion | No
         .where(versions.digest == digest, versions.path != str(path))
         .values(path=str(path))
     )
-    row = connection.execute(ALL_VERSIONS.where(versions.digest == digest)).one_or_none()
-    return None if row is None else version_of(row)
+    return next(iter(read_all(connection, versions.digest == digest)), None)
 
 
 def _check_route(task: Task, language: Language, version: ModelVersion) -> None:
@@ -185,16 +196,31 @@ def mark_live(connection: Connection) -> None:
         connection.execute(changed.values(state=state))
 
 
-def version_of(row: Row[Any]) -> ModelVersion:
-    manifest: dict[str, Any] = row.manifest
+def read_all(connection: Connection, *conditions: ColumnElement[bool]) -> list[ModelVersion]:
+    """Versions by name and number; manifests are read of those alone that are seen first."""
+    rows = connection.execute(_LIGHT.where(*conditions)).all()
+    said = _SAID.setdefault(connection.engine, {})
+    if unknown := {row.digest for row in rows} - said.keys():
+        asked = select(versions.digest, versions.manifest).where(versions.digest.in_(unknown))
+        said |= {digest: _said(manifest) for digest, manifest in connection.execute(asked)}
+    return [_version(row, said[row.digest]) for row in rows]
+
+
+def _said(manifest: dict[str, Any]) -> _Said:
+    further = tuple(Task(task) for task in manifest.get("further", ()))
+    return _Said(tuple(manifest["languages"]), further)
+
+
+def _version(row: Any, said: _Said) -> ModelVersion:
     return ModelVersion(
         version_id=row.id,
         name=row.model,
         version=row.version,
         task=Task(row.task),
-        languages=tuple(manifest["languages"]),
+        languages=said.languages,
         digest=row.digest,
         path=Path(row.path),
         state=row.state,
-        further=tuple(Task(task) for task in manifest.get("further", ())),
+        further=said.further,
+        parent_id=row.parent_id,
     )

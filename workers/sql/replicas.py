@@ -26,14 +26,14 @@ BEAT = statement(
 SAY = statement(
     """
     INSERT INTO model_replica
-        (worker_id, model_version_id, state, reason, memory_bytes, loaded_at, heartbeat_at)
-    SELECT :worker_id, v.id, :state, :reason, :memory_bytes, :loaded_at, :heartbeat_at
+        (worker_id, model_version_id, state, reason, memory_bytes, loaded_at, heartbeat_at, build)
+    SELECT :worker_id, v.id, :state, :reason, :memory_bytes, :loaded_at, :heartbeat_at, :build
     FROM model_version AS v WHERE v.id = :model_version_id
     ON CONFLICT (worker_id, model_version_id) DO UPDATE
     SET state = excluded.state, reason = excluded.reason, memory_bytes = excluded.memory_bytes,
         loaded_at = CASE WHEN excluded.loaded_at IS NULL THEN NULL
                          ELSE coalesce(model_replica.loaded_at, excluded.loaded_at) END,
-        heartbeat_at = excluded.heartbeat_at
+        heartbeat_at = excluded.heartbeat_at, build = excluded.build
     """,
     model_replica,
 )
@@ -59,7 +59,9 @@ def say(connection: Connection, here: Here, found: Sequence[Replica]) -> None:
         },
     )
     known = connection.execute(select(model_replica).where(replicas.worker_id == here.worker_id))
-    before = {row.model_version_id: (row.state, row.reason, row.memory_bytes) for row in known}
+    before = {
+        row.model_version_id: (row.state, row.reason, row.memory_bytes, row.build) for row in known
+    }
     gone = before.keys() - {one.version_id for one in found}
     mine = replicas.worker_id == here.worker_id
     if gone:
@@ -67,7 +69,7 @@ def say(connection: Connection, here: Here, found: Sequence[Replica]) -> None:
     ready = update(model_replica).where(mine, replicas.state == "READY")
     connection.execute(ready.values(heartbeat_at=at))
     for one in found:
-        if before.get(one.version_id) != (one.state, one.reason, one.memory_bytes):
+        if before.get(one.version_id) != (one.state, one.reason, one.memory_bytes, one.build):
             connection.execute(SAY, _values(one, at))
 
 
@@ -80,6 +82,7 @@ def _values(one: Replica, at: datetime) -> dict[str, object]:
         "memory_bytes": one.memory_bytes,
         "loaded_at": at if one.state == "READY" else None,
         "heartbeat_at": at,
+        "build": one.build,
     }
 
 

@@ -25,6 +25,7 @@ from workers.sql.clock import now
 from workers.sql.history import add_event, named
 from workers.sql.routes import (
     PENDING,
+    is_of,
     pending_of,
     read_aliases,
     read_deployment,
@@ -213,7 +214,7 @@ def _pin(connection: Connection, key: RouteKey, pinned: bool, actor: str) -> boo
     known = route_of(connection, key)
     if known is None or known.pinned == pinned:
         return False
-    connection.execute(update(route).where(*switching.is_of(key)).values(pinned=pinned))
+    connection.execute(update(route).where(is_of(route, key)).values(pinned=pinned))
     moved = (named(known.live), named(known.live))
     add_event(connection, actor, "pin" if pinned else "unpin", key, moved)
     return True

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, select
 
 from schemas.groups import Share
 from schemas.tables import alias, deployment, model_replica, model_version, route, worker
@@ -11,9 +11,16 @@ from schemas.task import Task
 from workers.desired import Deployment, Here, Replica, Route, RouteKey, Snapshot
 from workers.ports import ModelVersion
 from workers.sql.clock import now
-from workers.sql.registry import ALL_VERSIONS, version_of
+from workers.sql.registry import read_all
 
 PENDING = "PENDING"
+
+
+def is_of(table: Table, key: RouteKey) -> ColumnElement[bool]:
+    """The condition that a row of `route` or `deployment` is of this route."""
+    columns = table.c
+    pairs = ((columns.task, key.task.value), (columns.lang, key.lang), (columns.tenant, key.tenant))
+    return and_(*(column == value for column, value in pairs))
 
 
 def read_routes(connection: Connection) -> list[Route]:
@@ -58,32 +65,22 @@ def read_deployment(connection: Connection, number: int) -> Deployment | None:
 def pending_of(connection: Connection, key: RouteKey, kind: str) -> Deployment | None:
     """The pending deployment of a route and kind, locked; None where there is none."""
     columns = deployment.c
-    same = {columns.task: key.task.value, columns.lang: key.lang, columns.tenant: key.tenant}
-    found = select(deployment).where(
-        *(column == value for column, value in same.items()),
-        columns.kind == kind,
-        columns.state == PENDING,
-    )
+    mine = is_of(deployment, key), columns.kind == kind, columns.state == PENDING
+    found = select(deployment).where(*mine)
     rows = connection.execute(found.with_for_update()).all()
     return next(iter(_deployments(connection, rows)), None)
 
 
 def route_of(connection: Connection, key: RouteKey) -> Route | None:
     """A route, locked; None where there is none."""
-    connection.execute(
-        select(route.c.task)
-        .where(
-            route.c.task == key.task.value, route.c.lang == key.lang, route.c.tenant == key.tenant
-        )
-        .with_for_update()
-    )
+    connection.execute(select(route.c.task).where(is_of(route, key)).with_for_update())
     return next((one for one in read_routes(connection) if one.key == key), None)
 
 
 def read_versions(connection: Connection, ids: set[int | None]) -> dict[int, ModelVersion]:
     """Versions by key."""
-    wanted = ALL_VERSIONS.where(model_version.c.id.in_(ids - {None}))
-    return {row.id: version_of(row) for row in connection.execute(wanted)}
+    found = read_all(connection, model_version.c.id.in_(ids - {None}))
+    return {version.version_id: version for version in found}
 
 
 def _deployments(connection: Connection, rows: Sequence[Row[Any]]) -> list[Deployment]:
@@ -139,4 +136,5 @@ def _replica(row: Row[Any]) -> Replica:
         reason=row.reason,
         memory_bytes=row.memory_bytes,
         at=row.heartbeat_at.timestamp(),
+        build=row.build,
     )

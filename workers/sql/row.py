@@ -53,6 +53,7 @@ class Row(msgspec.Struct, frozen=True):
     published_at: float
     """Seconds since 1970."""
     arm: str
+    build: str | None
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ def row_of(answer: Answer, now: float) -> Row:
         job.metadata,
         published_at,
         item.arm,
+        answer.build,
     )
 
 

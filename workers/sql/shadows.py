@@ -17,7 +17,7 @@ from workers.sql.statement import statement
 
 _COLUMNS = (
     "topic_id, partition, record_offset, model_version_id, tenant, job_id, task, lang, label, "
-    "score, summary, output, batch_id, worker_id, latency_ms, compute_ms, created_at, error"
+    "score, summary, output, batch_id, worker_id, latency_ms, compute_ms, created_at, error, build"
 )
 INSERT_SHADOW = statement(
     f"""
@@ -61,11 +61,12 @@ def _answered(answer: Answer, now: datetime) -> dict[str, Any]:
         "output": msgspec.to_builtins(row.output),
         "latency_ms": row.latency_ms,
         "error": None,
+        "build": row.build,
     }
 
 
 def _failed(item: BatchItem, why: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(("label", "score", "summary"))
+    nothing = dict.fromkeys(("label", "score", "summary", "build"))
     output = msgspec.to_builtins(Output(0))
     return _place(item) | nothing | {"output": output, "latency_ms": 0, "error": why[:200]}
 

@@ -2,24 +2,17 @@
 
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from schemas.tables import deployment, route
 from workers.desired import Deployment, Event, Route, RouteKey
 from workers.sql.clock import now
 from workers.sql.history import add_event, named
 from workers.sql.registry import mark_live
-from workers.sql.routes import PENDING, read_deployment, route_of
+from workers.sql.routes import PENDING, is_of, read_deployment, route_of
 
 ROLLBACK = "rollback"
 """After it there is no version before: going back twice is not going forth again."""
-
-
-def is_of(key: RouteKey) -> tuple[ColumnElement[bool], ...]:
-    """The condition that a row of `route` has this key."""
-    columns = route.c
-    pairs = ((columns.task, key.task.value), (columns.lang, key.lang), (columns.tenant, key.tenant))
-    return tuple(column == value for column, value in pairs)
 
 
 def flip(connection: Connection, one: Deployment, reason: str) -> bool:
@@ -141,5 +134,5 @@ def _none(kind: str) -> dict[str, Any]:
 
 
 def _set(connection: Connection, key: RouteKey, **values: Any) -> None:
-    changed = update(route).where(*is_of(key))
+    changed = update(route).where(is_of(route, key))
     connection.execute(changed.values(**values, updated_at=now(connection)))

@@ -47,7 +47,7 @@ def _rows(
     names = ["tenant", "task", "lang", "arm", *_PLACE, "topic", "created_at"]
     if table is result:
         names += ["run", "batch_id", "attempt", "worker_id", "published_at", "formed_at"]
-        names += ["latency_ms", "compute_ms", "label", "score"]
+        names += ["latency_ms", "compute_ms", "label", "score", "build"]
     else:
         names += ["state", "reason", "detail"]
     route_of = case((table.c.arm == "named", None), else_=route.c.tenant)
@@ -69,7 +69,7 @@ def _rows(
 def _compared(connection: Connection, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What other versions answered to the same record."""
     versions = model_version.c
-    names = ("label", "score", "error", "batch_id", "worker_id", "created_at")
+    names = ("label", "score", "error", "batch_id", "worker_id", "created_at", "build")
     wanted = select(versions.model, versions.version, *(shadow_result.c[name] for name in names))
     joined = shadow_result.join(model_version, shadow_result.c.model_version_id == versions.id)
     place = (shadow_result.c[name] == row[name] for name in _PLACE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.answering import reading
-from models.catalog import EncoderConfig
+from models.catalog import EncoderConfig, exits_of
 from models.live_model import LiveModel
 from models.text.tokenizer import Ids
 from models.text.units import Units
@@ -17,6 +17,7 @@ from models.training.class_weights import weights_of
 from models.training.config import Config
 from models.training.courses.course import Sources
 from models.training.courses.units import tokenizer_for
+from models.training.ends import EndLabels
 from models.training.objectives import Labels, Objective
 from models.training.reading.corpus import Corpus
 from models.training.spool import Spool
@@ -43,7 +44,8 @@ class Classifying:
         self.tokenizer = tokenizer or tokenizer_for(read, sources, config)
         self.train, self.dev = self._encode(examples), self._encode(self._dev)
         weights = weights_of(config.fit.class_weights, self.labels, np.asarray(self.train.labels))
-        self.objective: Objective = Labels(len(self.labels), config.fit.label_smoothing, weights)
+        kind = EndLabels if exits_of(config.encoder) else Labels
+        self.objective: Objective = kind(len(self.labels), config.fit.label_smoothing, weights)
 
     def questions(self) -> list[Question]:
         """See `Course`."""

@@ -1,0 +1,132 @@
+"""What quantised builds win and lose: `python -m benchmarks.compression --data DIR --json`.
+
+Each starter version is quantised, and each build is run beside the float32 network in turns, over
+one grid of shapes, and scored on the test files. The figures of one run may be compared with each
+other, and with nothing else.
+
+    texts_per_s   over the grid, with decoding            ratio        of it to float32 Keras
+    bytes         of the build's file                     size_ratio   to the weights in float32
+    score         on all test files, 0 to 1               loss         points of it that are lost
+    agreement     share of test texts answered alike
+
+Aims: int8 at least 3 times as fast for a TextCNN at 0.5 points at most, 1.5 times for recurrent and
+Transformer encoders at 1 point at most; a size of 0.3 at most. What misses one is named at the end.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import typer
+
+from benchmarks import options
+from benchmarks.report import say
+from models.quiet import import_tensorflow
+from models.training.starters import STARTER_DIRECTORY, STARTERS, Starter
+from schemas.errors import DataError
+
+BUILDS = ("litert-int8", "litert-folded-int8", "litert-int8-full", "litert-float16", "keras-int8")
+_NONE = ("summary-zh",)
+"""Starters that write word by word, and have no builds."""
+
+
+class Aim(NamedTuple):
+    """What the fastest int8 build of a version should reach."""
+
+    ratio: float
+    loss: float
+
+
+AIMS = {"textcnn": Aim(3.0, 0.5), "recurrent": Aim(1.5, 1.0), "transformer": Aim(1.5, 1.0)}
+SIZE = 0.3
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder with one folder per corpus.")],
+    only: Annotated[str, typer.Option(help="Starters, with commas between; empty for all.")] = "",
+    builds: Annotated[str, typer.Option(help="Builds, with commas between.")] = ",".join(BUILDS),
+    most: Annotated[int, typer.Option(min=10, help="Texts that agreement is taken of.")] = 500,
+    as_json: options.Json = False,
+) -> None:
+    """Quantise starter versions and measure every build."""
+    wanted = set(filter(None, only.split(","))) or {one.name for one in STARTERS}
+    starters = [one for one in STARTERS if one.name in wanted and one.name not in _NONE]
+    if not starters:
+        raise DataError(f"--only {only}: none of {', '.join(one.name for one in STARTERS)}")
+    import_tensorflow()
+    found = {}
+    for one in starters:
+        found[one.name] = _measured(one, data, builds.split(","), most)
+        if not as_json:
+            _print(one.name, found[one.name])
+    missed = [line for name, rows in found.items() for line in misses(name, rows)]
+    for line in missed:
+        say(line)
+    if as_json:
+        typer.echo(msgspec.json.encode({**found, "missed": missed}).decode())
+
+
+def _measured(starter: Starter, data: Path, names: Sequence[str], most: int) -> dict[str, Any]:
+    """Return the rows of a starter's builds, the float32 network's first, and its encoder."""
+    from models.compression import builds, measure, serving
+    from models.live_model import LiveModel
+    from models.training.reading.corpus import Reading
+
+    model = LiveModel.load(STARTER_DIRECTORY / starter.name)
+    tests = [data / corpus / "test.jsonl.gz" for corpus in starter.corpora]
+    calibration = measure.questions(model, data / starter.corpora[0] / "dev.jsonl.gz")
+    asked = [one for path in tests for one in measure.questions(model, path)]
+    texts = builds.Texts(asked[:: max(1, len(asked) // most)], None, Reading(), calibration)
+    found = builds.measured(model, names, texts)
+    usual = fmean(measure.score(model, path) for path in tests)
+    rows = {"keras-float32": _row(found.texts_per_s, model.weight_bytes, usual)}
+    for name, made in found.builds.items():
+        other = serving.of_content(model, name, found.contents[name])
+        score = fmean(measure.score(other, path) for path in tests)
+        gains = made.deltas
+        rows[name] = _row(found.texts_per_s * gains.texts_per_s, made.bytes, score) | {
+            "ratio": gains.texts_per_s,
+            "size_ratio": gains.size,
+            "loss": round(100 * (usual - score), 2),
+            "agreement": gains.agreement,
+        }
+    encoder: Any = model.manifest.architecture["encoder"]
+    return {"encoder": encoder["type"], "builds": rows, "not_made": dict(found.left_out)}
+
+
+def _row(texts_per_s: float, size: int, score: float) -> dict[str, Any]:
+    same = {"ratio": 1.0, "size_ratio": 1.0, "loss": 0.0, "agreement": 1.0}
+    return {"texts_per_s": round(texts_per_s, 1), "bytes": size, "score": round(score, 4), **same}
+
+
+def misses(name: str, found: dict[str, Any]) -> list[str]:
+    """Return a sentence for each aim that a version misses."""
+    aim = AIMS.get(found["encoder"])
+    int8 = {build: row for build, row in found["builds"].items() if "int8" in build}
+    if aim is None or not int8:
+        return [f"{name}: no int8 build"] if aim else []
+    said = []
+    good = [row for row in int8.values() if row["loss"] <= aim.loss]
+    best = max((row["ratio"] for row in good), default=0.0)
+    if best < aim.ratio:
+        said.append(f"{name}: {best:.2f} times as fast at {aim.loss} points, not {aim.ratio}")
+    smallest = min((row["size_ratio"] for row in good), default=1.0)
+    if smallest > SIZE:
+        said.append(f"{name}: {smallest:.2f} of the size, not {SIZE}")
+    return said
+
+
+def _print(name: str, found: dict[str, Any]) -> None:
+    for build, row in found["builds"].items():
+        typer.echo(
+            f"{name:14}{build:20}{row['texts_per_s']:9.0f}{row['ratio']:7.2f}"
+            f"{row['size_ratio']:7.2f}{row['score']:8.4f}{row['loss']:7.2f}{row['agreement']:8.4f}"
+        )
+    for build, why in found["not_made"].items():
+        typer.echo(f"{name:14}{build:20} {why}")
+
+
+if __name__ == "__main__":
+    options.start(main)

@@ -1,0 +1,139 @@
+"""Making the builds of a version, and finding out what each is worth.
+
+convert     the network to a file's content, or why it cannot be      `convert`, `keras_int8`
+measure     texts a second in turns with the float32 network, answers like its, score on dev
+keep        what loses no more than allowed
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from models import artifact
+from models.answering.joint import JointAnswerer
+from models.answering.summaries import SummaryAnswerer
+from models.compression import convert, keras_int8, measure, serving, tables
+from models.compression.litert import stretched
+from models.live_model import LiveModel
+from models.text.tokenizer import Ids
+from models.training.reading.corpus import Reading
+from schemas.errors import ArtifactError
+from schemas.model_version import Build, Deltas
+from schemas.prediction import Prediction
+from schemas.question import Question
+
+CALIBRATED: Final = "litert-int8-full"
+DEFAULT: Final = ("litert-int8", "litert-folded-int8", "keras-int8")
+"""What is made where no build is named; with calibration texts also `CALIBRATED`."""
+_NUMBERS: Final[Mapping[str, convert.Numbers]] = {
+    "litert-int8": "int8",
+    "litert-folded-int8": "int8",
+    "litert-float16": "float16",
+    CALIBRATED: "int8-full",
+}
+_CALIBRATION: Final = 200
+"""Texts that ranges are taken from."""
+
+
+class Texts(NamedTuple):
+    """What builds are measured on."""
+
+    questions: Sequence[Question]
+    """Texts that both answer."""
+    dev: Path | None
+    """Labelled ones, for the score; None: the share of other answers counts as loss."""
+    reading: Reading
+    calibration: Sequence[Question]
+    """Texts whose ranges are looked at; for `CALIBRATED` alone."""
+
+
+class Measured(NamedTuple):
+    """What the builds of a version are worth, and the float32 network beside them."""
+
+    score: float | None
+    texts_per_s: float
+    builds: Mapping[str, Build]
+    contents: Mapping[str, bytes]
+    left_out: Mapping[str, str]
+    """Builds that cannot be made, and why."""
+
+
+def measured(model: LiveModel, names: Sequence[str], texts: Texts) -> Measured:
+    """Make and measure builds; ArtifactError for a version that can have none."""
+    contents: dict[str, bytes] = {}
+    left_out: dict[str, str] = {}
+    models: dict[str, LiveModel] = {}
+    for name in names:
+        try:
+            made = content(model, name, texts.calibration)
+            models[name] = serving.of_content(model, name, made)
+            measure.texts_per_s([models[name]], rounds=0)  # fails here, if at all
+            contents[name] = made
+        except ArtifactError as error:
+            models.pop(name, None)
+            left_out[name] = str(error)
+    usual, *speeds = measure.texts_per_s([model, *models.values()])
+    before = model.ask(texts.questions), _score(model, texts)
+    builds = {
+        name: _build(models[name], contents[name], before, texts, speed / usual)
+        for name, speed in zip(models, speeds, strict=True)
+    }
+    return Measured(before[1], usual, builds, contents, left_out)
+
+
+def content(model: LiveModel, name: str, calibration: Sequence[Question] = ()) -> bytes:
+    """Return the content of a build's file; ArtifactError where the version cannot have it."""
+    if isinstance(model.answerer, JointAnswerer | SummaryAnswerer):
+        raise ArtifactError("joint versions and those that write summaries have no builds")
+    if name == "keras-int8":
+        return keras_int8.converted(model)
+    if name == CALIBRATED and not calibration:
+        raise ArtifactError("it needs texts to calibrate by: give --calibrate")
+    source = model.folded() if "folded" in name else model
+    if source is None:
+        raise ArtifactError("only a TextCNN that classifies can be folded, within 64 MiB")
+    made = convert.converted(source, _NUMBERS[name], _arrays(model, calibration))
+    return tables.stripped(made, tables.tables_of(source.network)) if "folded" in name else made
+
+
+def _arrays(model: LiveModel, calibration: Sequence[Question]) -> list[Ids]:
+    parsed = model.parse(calibration[:_CALIBRATION])
+    return [stretched(model.features([one], len(one.ids), 1).ids) for one in parsed]
+
+
+def _build(
+    model: LiveModel,
+    made: bytes,
+    before: tuple[Sequence[Prediction], float | None],
+    texts: Texts,
+    speed: float,
+) -> Build:
+    answers, usual = before
+    alike = measure.agreement(answers, model.ask(texts.questions))
+    score = _score(model, texts)
+    lost = 1 - alike if score is None or usual is None else usual - score
+    samples = model.ask([one.question for one in model.manifest.samples])
+    return Build(
+        file=artifact.BUILDS[model.build],
+        bytes=len(made),
+        score=score if score is None else round(score, 4),
+        deltas=Deltas(
+            agreement=round(alike, 4),
+            loss=round(100 * lost, 2),
+            texts_per_s=round(speed, 2),
+            size=round(_size(model, len(made)), 3),
+        ),
+        samples=tuple(samples),
+    )
+
+
+def _size(model: LiveModel, made: int) -> float:
+    """Return the bytes that a build needs on the disk, in parts of the weights in float32."""
+    weights = 0
+    if "folded" in model.build and model.directory is not None:  # its tables are made of those
+        weights = (model.directory / artifact.WEIGHTS).stat().st_size
+    return (made + weights) / model.float32_bytes
+
+
+def _score(model: LiveModel, texts: Texts) -> float | None:
+    return None if texts.dev is None else measure.score(model, texts.dev, texts.reading)
