@@ -13,8 +13,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """What was done, as `filters 0.5`."""
     directory: str
-    build: str = ""
-    """The build that is meant; empty: the network itself."""
+    build: str
+    """The build that is served here, as `result.build` names it."""
     score: float
     """On the dev texts, 0 to 1."""
     loss: float

@@ -9,7 +9,12 @@ from schemas.errors import DataError
 
 
 def _point(name: str, loss: float, texts_per_s: float, size: int) -> Point:
-    facts: dict[str, Any] = {"directory": name, "ratio": texts_per_s / 100, "bytes": size}
+    facts: dict[str, Any] = {
+        "directory": name,
+        "build": "keras",
+        "ratio": texts_per_s / 100,
+        "bytes": size,
+    }
     return Point(name=name, score=0.9 - loss / 100, loss=loss, texts_per_s=texts_per_s, **facts)
 
 

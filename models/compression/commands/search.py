@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 PICTURE = "pareto.png"
+_BUILD_LOSS = 0.5
+"""Points that a build may lose where `--max-loss` does not say."""
 
 
 @app.command()
@@ -46,7 +48,7 @@ def search(
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
 ) -> None:
-    """Make smaller versions in several ways, and show score, speed and size of each.
+    """Make smaller versions in several ways, each in int8 too, and show score, speed and size.
 
     OUT holds a version a try and pareto.png; given again, the command goes on where it stopped.
 
@@ -69,6 +71,7 @@ def search(
         keeps=_shares(keep),
         fit=replace(pruning.FIT, epochs=epochs),
         students=tuple((path.stem, recipes.read(path)) for path in student or ()),
+        build_loss=max(0.0, _BUILD_LOSS if max_loss is None else max_loss),
     )
     with Screen() as screen, BadLines(screen.say) as bad:
         order = Order(
