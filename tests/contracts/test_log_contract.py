@@ -80,6 +80,22 @@ def test_a_paused_partition_delivers_nothing_and_loses_nothing(rig: Rig) -> None
     assert {record.partition for record in rest} == set(ours[1:])
 
 
+def test_what_was_paused_with_records_in_hand_goes_on_beside_a_busy_partition(rig: Rig) -> None:
+    write(rig, 6000)
+    with closing(rig.reader()) as log:
+        ours = begin(log, rig.topic)
+        read = len(collect(log, 1))
+        log.pause(ours[1:])
+        for written in range(6000, 6060, 20):
+            write(rig, 20, first=written)
+            read += len(log.poll(0.5).records)
+        log.resume(ours[1:])
+        for written in range(6060, 6460, 20):
+            write(rig, 20, first=written)
+            read += len(log.poll(0.5).records)
+    assert read >= 6060, "what was in hand was never delivered"
+
+
 def test_reading_goes_on_from_where_it_was_sought(rig: Rig) -> None:
     write(rig, 40)
     with closing(rig.reader()) as log:

@@ -52,6 +52,17 @@ def install(
     fetcher.PartitionRecords = make
 
 
+def unpark(fetcher: Fetcher) -> None:
+    """Let partitions that were paused with records in hand go on when they are resumed.
+
+    kafka-python 3.0 takes up what it parked only while no partition is in its hand, and keeps an
+    empty one there until the next comes: beside a partition that always brings something, what was
+    parked would never be read again.
+    """
+    if not fetcher._next_partition_records:
+        fetcher._next_partition_records = None
+
+
 def _never_empty(data: Any) -> Any:
     """Brokers send the first batch whole: one that seems longer than the data is damaged, which
     the library would take for a reason to fetch it for ever."""

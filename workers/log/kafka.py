@@ -196,6 +196,7 @@ class KafkaLog:
         return bool(self._consumer.group_metadata().state == MemberState.REBALANCING)
 
     def _fetch_once(self, timeout_s: float) -> Mapping[TopicPartition, Sequence[Record]]:
+        fetched.unpark(self._consumer._fetcher)
         try:
             found: Mapping[TopicPartition, Sequence[Record]] = self._consumer.poll(
                 timeout_ms=timeout_s * 1000
