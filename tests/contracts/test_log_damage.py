@@ -79,6 +79,14 @@ def test_a_fetch_may_begin_inside_a_batch() -> None:
     assert (given_up, following) == ([], 8)
 
 
+def test_what_came_after_the_broker_took_down_the_end_is_read() -> None:
+    fetch = batch([b"a", b"b"], 5) + batch([b"c"], 7) + batch([b"d"], 8)
+    for end in (5, 6, 7, 8):
+        found, given_up, following = read(fetch, begin=5, end=end)
+        assert [record.offset for record in found] == [5, 6, 7, 8]
+        assert (given_up, following) == ([], 9)
+
+
 def test_a_batch_that_fails_its_checksum_is_given_up_and_its_neighbours_are_not() -> None:
     damaged = batch([b"b", b"c", b"d"], 1)
     damaged[-1] ^= 1

@@ -94,11 +94,16 @@ class JobRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the library
         self.drain()
 
     def _whole(self, batch: Any) -> bool:
-        """Whether the batch is what a producer sent, in the place where the broker put it."""
+        """Whether the batch is what a producer sent, in the place where the broker put it.
+
+        The checksum does not cover the place. A broker takes down the high watermark that it tells
+        before it reads, so what came meanwhile lies beyond it, right behind what was read before.
+        """
         if batch.magic != FORMAT or not (batch.validate_crc() or not self.check_crcs):
             return False
         end = self.high_watermark(self.topic_partition)
-        return batch.base_offset >= 0 and (end is None or batch.base_offset < end)
+        known = end is None or batch.base_offset < end
+        return batch.base_offset >= 0 and (known or batch.base_offset == self.next_fetch_offset)
 
     def _damage(self, batch: Any, rest: Any) -> range:
         """The offsets to give up for a damaged batch: at least one, none that does not exist."""
