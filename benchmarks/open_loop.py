@@ -15,6 +15,9 @@ import msgspec
 
 from schemas.settings import Settings
 
+LINGER_MS = 2
+"""How long a record waits for others. Without, a request each takes this client 0.5 to 1.4 ms of a
+core that whoever is measured needs, and it falls behind at 3,000 a second; with it 0.2 ms there."""
 WARM_S = 2.0
 """Jobs due earlier than this after the start are sent but not counted."""
 
@@ -63,7 +66,10 @@ class Sender:
         from kafka import KafkaProducer
 
         servers = settings.kafka.bootstrap_servers
-        self._producer: Any = KafkaProducer(bootstrap_servers=servers, acks="all", linger_ms=0)
+        self._producer: Any = KafkaProducer(
+            bootstrap_servers=servers, acks="all", linger_ms=LINGER_MS
+        )
+        self._producer.partitions_for(topic)  # it is connected before the first job is due
         self._topic = topic
 
     def send(
