@@ -3,16 +3,16 @@
 Speeds are compared in turns, so that a machine that is busy for a moment is so for both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from models.answering.classes import ClassAnswerer
-from models.answering.spans import SpanAnswerer
+from models.compression import examples
 from models.live_model import LiveModel
-from models.training import data, scoring, summarised, tagged
+from models.training import scoring
 from models.training.reading.corpus import Reading
+from models.training.tagged import Sentence
 from schemas.prediction import Prediction
 from schemas.question import Question
 
@@ -77,14 +77,16 @@ def _said(answer: Prediction) -> object:
 
 def questions(model: LiveModel, path: Path, reading: Reading | None = None) -> list[Question]:
     """Return the texts of a file of the model's task, without what should be answered."""
-    if isinstance(model.answerer, SpanAnswerer):
-        return [Question(one.text) for one in tagged.corpus([path], reading=reading)]
-    if isinstance(model.answerer, ClassAnswerer):
-        return [one.question for one in data.corpus([path], reading)]
-    return [one.question for one in summarised.corpus([path], reading)]
+    corpus = examples.corpus(model.manifest, [path], reading or Reading())
+    return [Question(one.text) if isinstance(one, Sentence) else one.question for one in corpus]
 
 
 def score(model: LiveModel, dev: Path, reading: Reading | None = None) -> float:
     """Return what the version is worth on labelled texts, 0 to 1."""
     metrics = scoring.evaluate(model, dev, reading).metrics
-    return metrics[next(name for name in reversed(SCORES) if name in metrics)]
+    return metrics[main_score(metrics)]
+
+
+def main_score(names: Collection[str]) -> str:
+    """Return which of these scores says what a version is worth."""
+    return next(name for name in reversed(SCORES) if name in names)

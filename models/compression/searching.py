@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from models import artifact, catalog
+from models import artifact, catalog, loading
 from models.compression import against, distilling, examples, groups, measure, pruning
 from models.compression.commands.quantise import quantise
 from models.compression.order import Order
@@ -104,7 +104,7 @@ def _quantised(
 
 def measured(made: Sequence[tuple[str, Path]], dev: Path) -> Iterator[Point]:
     """Yield a point for each version, the first of which the others are compared with."""
-    loaded = [against.served_of(LiveModel.load(directory)) for _, directory in made]
+    loaded = [loading.as_served(LiveModel.load(directory)) for _, directory in made]
     speeds = measure.texts_per_s(loaded)
     scores = [measure.score(one, dev) for one in loaded]
     rows = zip(made, loaded, speeds, scores, strict=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from models.answering.answerer import Judged
-from models.compression.measure import SCORES
+from models.compression.measure import main_score
 from models.live_model import LiveModel
 from models.shapes import TOKEN_BUDGET, plan
 from models.text.tags import synonyms_for
@@ -93,4 +93,4 @@ def judge(model: LiveModel, parsed: Sequence[Any]) -> list[Judged]:
 
 
 def _value(metrics: dict[str, float]) -> float:
-    return metrics[next(name for name in reversed(SCORES) if name in metrics)]
+    return metrics[main_score(metrics)]

@@ -102,9 +102,8 @@ def samples(model: LiveModel, questions: Sequence[Question], tuned: Tuned) -> tu
 
 def dev_score(manifest: Manifest, score: float) -> dict[str, float]:
     """Return the metrics of a child whose dev score was measured, named as its parent's."""
-    known = [name.removeprefix("dev_") for name in manifest.metrics]
-    metric = next((name for name in reversed(measure.SCORES) if name in known), "accuracy")
-    return {f"dev_{metric}": round(score, 4)}
+    known = {name.removeprefix("dev_") for name in manifest.metrics}
+    return {f"dev_{measure.main_score(known | {measure.SCORES[0]})}": round(score, 4)}
 
 
 def _ends(early: Sequence[Sequence[Judged]], threshold: float) -> list[int]:

@@ -20,6 +20,9 @@ ALONE = "tests.acceptance.alone"
 NEAR = 1e-4
 """Where the two best labels lie so close, rounding may choose between them."""
 
+WRITTEN_S = 30
+"""Within this time a dispatcher has written its watermarks."""
+
 Question = tuple[str, str, str]
 """Version directory, form of its network, text."""
 
@@ -48,9 +51,16 @@ def endings_are_only(
 
 
 def each_record_has_one_end(installation: Installation) -> None:
-    """No coordinates come twice, and all are below the watermark, without a gap."""
-    marks = nothing_is_skipped(installation)
-    assert sum(marks.values()) == installation.settled()
+    """No coordinates come twice, and all are below the watermark, without a gap.
+
+    A dispatcher writes watermarks now and then, so the last one follows the last row.
+    """
+    installation.wait_for(
+        "watermarks behind the last row",
+        lambda: sum(watermarks(installation).values()) >= installation.settled(),
+        WRITTEN_S,
+    )
+    assert sum(nothing_is_skipped(installation).values()) == installation.settled()
 
 
 def nothing_is_skipped(installation: Installation) -> dict[Place, int]:

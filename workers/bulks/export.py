@@ -191,7 +191,7 @@ class Export:
     def _registered(self) -> dict[int, str]:
         """What each version is called."""
         versions = self._store.registry.versions()
-        return {one.version_id: f"{one.name}@{one.version}" for one in versions}
+        return {one.version_id: str(one) for one in versions}
 
 
 def _places(found: Sequence[str], ids: Sequence[str]) -> list[int | None]:
