@@ -23,6 +23,8 @@ ROWS = 20_000
 SUBMIT = ("bulk", "submit", "in.parquet", "--task", "sentiment")
 FAST, SLOW = "null:2,20", "null:2,400"
 """2 ms an array and 20 or 400 µs a token: some thousand texts a second, or hundred and fifty."""
+STILL_S = 5
+"""Longer than any batch takes; all rows would take two minutes."""
 
 
 def write_input(path: Path) -> None:
@@ -38,6 +40,19 @@ def answered(real: Installation, name: str) -> int:
     """Rows of a job that have an answer."""
     count = "SELECT count(*) FROM result JOIN bulk USING (bulk_id) WHERE name = :name"
     return int(real.one(count, name=name))
+
+
+def at_rest(real: Installation, name: str) -> int:
+    """Answers of a job once the batches that were with the worker are done."""
+    seen, since = answered(real, name), time.monotonic()
+    deadline = since + SECONDS
+    while time.monotonic() - since < STILL_S:
+        assert time.monotonic() < deadline, f"rows still come, {seen} by now"
+        time.sleep(0.1)
+        now = answered(real, name)
+        if now != seen:
+            seen, since = now, time.monotonic()
+    return seen
 
 
 def status(real: Installation, name: str) -> dict[str, object]:
@@ -99,11 +114,8 @@ def test_pause_resume_and_cancel_act_at_once(real: Installation, servers: Server
     real.run(*SUBMIT, "--name", "slow", seconds=SECONDS)
     real.wait_for("rows", lambda: answered(real, "slow") > 500, SECONDS)
     real.run("bulk", "pause", "slow")
-    time.sleep(2)  # a quarter of a second to hear of it, and two batches that are at the worker
-    before = answered(real, "slow")
-    assert before < ROWS, "paused too late"
-    time.sleep(2)
-    assert answered(real, "slow") == before
+    before = at_rest(real, "slow")
+    assert before < ROWS, "it was not paused"
     assert status(real, "slow")["state"] == "paused"
     assert "goes on" in real.run("bulk", "resume", "slow").stdout
     real.wait_for("more rows", lambda: answered(real, "slow") > before, 30)
