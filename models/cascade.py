@@ -25,7 +25,8 @@ from msgspec.structs import replace
 
 from models import artifact
 from models.answering.answerer import Judge, Judged, Parsed
-from models.live_model import Features, LiveModel
+from models.features import Features
+from models.live_model import LiveModel
 from models.shapes import bucket
 from schemas.errors import ArtifactError
 from schemas.model_version import Cascade, Manifest

@@ -27,8 +27,9 @@ from msgspec.structs import replace
 
 from models import catalog
 from models.answering.answerer import Judge, Judged, Parsed
+from models.features import Features
 from models.layers import ends
-from models.live_model import Features, LiveModel
+from models.live_model import LiveModel
 from models.shapes import TOKEN_BUDGET, bucket
 from schemas.errors import ArtifactError
 from schemas.model_version import Exits, Manifest

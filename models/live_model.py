@@ -18,10 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Self, TypeVar, cast
 
-import msgspec
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from models import artifact, catalog
 from models.answering.answerer import TOLERANCE, Answerer, Judge, Judged, Parsed, cut
@@ -31,13 +29,14 @@ from models.answering.joint import JointAnswerer, only
 from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
 from models.answering.tracing import array_of
+from models.features import Features, padded, stacked
 from models.folding import ARRAY_TOKENS, fold
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
 from models.heads.joint import JointConfig
 from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
-from models.shapes import TOKEN_BUDGET, bucket, plan, steps
+from models.shapes import TOKEN_BUDGET, plan, steps
 from models.text.tokenizer import Ids
 from schemas.errors import ArtifactError, UsageError
 from schemas.model_version import Manifest
@@ -45,7 +44,7 @@ from schemas.prediction import Prediction
 from schemas.question import Question
 from schemas.task import Task
 
-__all__ = ["TOLERANCE", "USUAL", "Features", "LiveModel", "Parsed", "agree"]
+__all__ = ["TOLERANCE", "USUAL", "LiveModel", "Parsed", "agree"]
 
 Answered = TypeVar("Answered")
 
@@ -61,19 +60,6 @@ _ANSWERERS: Mapping[type, Any] = {
 
 USUAL = "keras"
 """The build that every version has: its network as it was trained."""
-
-
-class Features(msgspec.Struct, frozen=True, kw_only=True):
-    """A padded array and the texts in its first rows; further rows are padding.
-
-    A text of several windows has as many rows, in their order.
-    """
-
-    ids: Ids
-    """[rows, length] or [rows, length, columns], int32, 0 is padding."""
-    parsed: tuple[Parsed, ...]
-    states: Any = None
-    """[rows, length, width], float32: what layers before made of the ids; None: none has read."""
 
 
 class LiveModel:
@@ -201,16 +187,7 @@ class LiveModel:
 
         Where a text is read in windows, they take its place: there are more rows, and shorter.
         """
-        pieces = [piece for one in parsed for piece in one.pieces]
-        rows += len(pieces) - len(parsed)
-        sizes = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
-        if len(pieces) > len(parsed):
-            length = bucket(int(sizes.max()), self.lengths)
-        ids = np.zeros((rows, length, *self.width), dtype=np.int32)
-        if pieces:
-            real = np.arange(length) < sizes[:, None]
-            ids[: len(pieces)][real] = np.concatenate(pieces)
-        return Features(ids=ids, parsed=tuple(parsed))
+        return padded(parsed, length, rows, self.lengths, self.width)
 
     def predict(self, features: Features) -> list[Prediction]:
         """Answer the real rows, in order; ArtifactError where an output is not a finite number."""
@@ -247,7 +224,7 @@ class LiveModel:
         """Do as `_run` does, in several calls where one would be larger than a usual array."""
         step = max(1, TOKEN_BUDGET // ids.shape[1])
         calls = [self._run(ids[at : at + step], rows - at) for at in range(0, rows, step)]
-        return [_stacked(outputs) for outputs in zip(*calls, strict=True)]
+        return [stacked(outputs) for outputs in zip(*calls, strict=True)]
 
     def ask(
         self, questions: Sequence[Question], token_budget: int = TOKEN_BUDGET
@@ -333,20 +310,3 @@ def _fit(manifest: Manifest, architecture: catalog.Architecture) -> bool:
         return architecture.classes == len(manifest.labels)
     wanted = {task: len(labels) for task, labels in manifest.tasks.items()}
     return {one.task: one.classes for one in head.branches} == wanted
-
-
-def _stacked(outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Return the rows of several calls as one array; 0 is what a row lacks of the widest.
-
-    Calls differ in width where it is what is counted in the texts, as sentences are.
-    """
-    if len({output.shape[1:] for output in outputs}) == 1:
-        return np.concatenate(outputs)
-    widest = max(output.shape[1] for output in outputs)
-    lacking = [widest - output.shape[1] for output in outputs]
-    return np.concatenate(
-        [
-            np.pad(output, [(0, 0), (0, lack)] + [(0, 0)] * (output.ndim - 2))
-            for output, lack in zip(outputs, lacking, strict=True)
-        ]
-    )

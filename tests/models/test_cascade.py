@@ -12,7 +12,8 @@ from models import loading
 from models.answering.answerer import Judged, Parsed
 from models.cascade import LiveCascade, check_pair
 from models.compression import trial_texts
-from models.live_model import Features, LiveModel
+from models.features import Features
+from models.live_model import LiveModel
 from schemas.errors import ArtifactError
 from tests.models import tagger
 from tests.models.cascade_version import MANY, cascade, part

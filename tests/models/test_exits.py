@@ -14,8 +14,9 @@ from models.compression import trial_texts
 from models.encoders.recurrent import RecurrentConfig
 from models.encoders.transformer import TransformerConfig
 from models.exits import LiveExits
+from models.features import Features
 from models.heads.tagging import TaggingConfig
-from models.live_model import Features, LiveModel
+from models.live_model import LiveModel
 from schemas.errors import ArtifactError, SettingsError
 from schemas.model_version import Exits
 from tests.models.cascade_version import LABELS, MANY, part
