@@ -211,6 +211,8 @@ class MemoryStore:
         """The shadow of every route."""
         self.costs: dict[tuple[int, str], Profile] = {}
         self.wishes: dict[str, Order] = {}
+        self.running: dict[str, Mapping[tuple[str, str], int]] = {}
+        """What each dispatcher said of bulk jobs last."""
         self._answers: dict[JobKey, Row] = {}
         self._lock = threading.RLock()
 
@@ -301,6 +303,10 @@ class MemoryStore:
     def orders(self) -> Mapping[str, Order]:
         with self._transaction("orders"):
             return dict(self.wishes)
+
+    def tell(self, dispatcher_id: str, running: Mapping[tuple[str, str], int]) -> None:
+        with self._transaction("tell"):
+            self.running[dispatcher_id] = running
 
     def keep(self, profiles: Sequence[Profile]) -> None:
         with self._transaction("keep"):

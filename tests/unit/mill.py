@@ -72,6 +72,7 @@ class Mill:
             routes=self.store,
             profiles=self.store,
             orders=self.store,
+            progress=self.store,
         )
 
     @staticmethod
