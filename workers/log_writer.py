@@ -12,10 +12,15 @@ class LazyWriter:
         self._open_writer = open_writer
         self._writer: LogWriter | None = None
 
-    def append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """See `workers.ports.LogWriter`."""
+    def open(self) -> None:
+        """Open it now."""
         if self._writer is None:
             self._writer = self._open_writer()
+
+    def append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
+        """See `workers.ports.LogWriter`."""
+        self.open()
+        assert self._writer is not None
         try:
             self._writer.append(topic, records)
         except BaseException:

@@ -35,6 +35,7 @@ class Stream:
         Raises:
             TextmillError: the database or the log does not take part; nothing is lost.
         """
+        self._writer.open()  # not while others wait for what is taken
         with self._outbox.taken(self._limit) as waiting:
             size = self._write(waiting)
         self._limit = next_limit(self._limit, size)

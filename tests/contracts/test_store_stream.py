@@ -164,6 +164,26 @@ def test_who_takes_at_once_gets_others(streaming: World) -> None:
     assert waiting(streaming) == 0
 
 
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("away", [False, True], ids=["published", "log away"])
+def test_a_connection_cut_meanwhile_loses_nothing(streaming: World, away: bool) -> None:
+    """As the server does where publishing takes too long; what is said is why it did."""
+    streaming.record(*(streaming.answer(n) for n in range(3)))
+
+    def cut_off() -> None:
+        with SqlResultOutbox(streaming.engine).taken(2):
+            streaming.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE state = 'idle in transaction' AND datname = current_database()"
+            )
+            if away:
+                raise UnavailableError("the log is away")
+
+    with pytest.raises(UnavailableError, match="log is away" if away else "database"):
+        cut_off()
+    assert told(streaming) == ["job-0", "job-1", "job-2"]
+
+
 def test_many_takers_beside_many_writers(streaming: World) -> None:
     def write(part: int) -> None:
         for n in range(part * 100, part * 100 + 100, 5):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import CTE, Engine, FromClause, Row, Select, and_, delete, func, select
 
+from schemas.errors import UnavailableError
 from schemas.result import Result
 from schemas.tables import model_version, result, result_outbox
 from schemas.task import Task
@@ -36,9 +37,19 @@ class SqlResultOutbox:
 
 @contextmanager
 def _delete_and_read(engine: Engine, limit: int) -> Iterator[Sequence[Result]]:
-    with writing(engine) as connection:
-        taken = connection.execute(_named(_taken(limit)))
-        yield [_result(row) for row in taken]
+    refused: BaseException | None = None
+    try:
+        with writing(engine) as connection:
+            taken = connection.execute(_named(_taken(limit)))
+            try:
+                yield [_result(row) for row in taken]
+            except BaseException as error:
+                refused = error
+                raise
+    except UnavailableError:  # a server ends a transaction that stands still for long
+        if refused is not None:
+            raise refused from None
+        raise
 
 
 @contextmanager
