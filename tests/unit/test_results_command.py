@@ -126,3 +126,9 @@ def test_a_line(world: World, tmp_path: Path) -> None:
     line = line_of(Status(**{**fields, **states, "eta_s": 12.0, "per_s": 3.2}))
 
     assert line == f"june running [{'#' * 15}{'.' * 15}] 1/2, 3/s, 12 s left, 1 running"
+
+    each = {"queued": 0, "running": 0, "done": 2, "failed": 0, "cancelled": 0}
+    tasks = {"sentiment": each, "tagging": {**each, "done": 0, "queued": 1, "running": 1}}
+    states = {"done": 2, "queued": 1, "running": 1, "tasks": tasks, "eta_s": None}
+    line = line_of(Status(**{**fields, **states}))
+    assert line.endswith("1 queued, 1 running, sentiment 2, tagging 0 (1 queued, 1 running)")
