@@ -5,7 +5,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    Index,
     Integer,
     SmallInteger,
     String,
@@ -34,7 +33,6 @@ bulk = Table(
     Column("submitted_at", UtcDateTime, comment="null: not all of it is"),
     Column("changed_at", UtcDateTime, nullable=False),
     CheckConstraint("state IN ('active', 'paused', 'cancelled')", name="state"),
-    Index(None, "state"),
 )
 
 bulk_chunk = Table(
@@ -42,7 +40,6 @@ bulk_chunk = Table(
     metadata,
     Column("bulk_id", ForeignKey("bulk.bulk_id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("first_row", BigInteger, nullable=False, comment="of the whole job, from 1"),
     Column("rows", BigInteger, nullable=False, comment="of the input, whatever became of them"),
     Column("documents", BigInteger, nullable=False, comment="published for each task"),
     Column("bad", BigInteger, nullable=False, comment="rows that are no documents"),
@@ -63,6 +60,17 @@ bulk_error = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
 )
+
+bulk_flight = Table(
+    "bulk_flight",
+    metadata,
+    Column("bulk_id", String(200), primary_key=True),
+    Column("task", String(20), primary_key=True),
+    Column("dispatcher_id", Text, primary_key=True),
+    Column("running", Integer, nullable=False, comment="documents in batches at the workers"),
+    Column("told_at", UtcDateTime, nullable=False, comment="by the database's clock"),
+)
+"""What each dispatcher said last, every second while it has some; older rows mean nothing."""
 
 rerun = Table(
     "rerun",

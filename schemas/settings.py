@@ -150,6 +150,14 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How often canaries are looked at, in seconds."""
 
 
+class ResultsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of answers beside their rows."""
+
+    stream: bool = False
+    """Whether each new row of `result` is told on the topic `textmill.results.<task>` after its
+    commit, once or more. The same for dispatchers and workers; then `textmill topics create`."""
+
+
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Figures for Prometheus, on this machine alone."""
 
@@ -170,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: WorkerSettings = WorkerSettings()
     models: ModelsSettings = ModelsSettings()
     rollout: RolloutSettings = RolloutSettings()
+    results: ResultsSettings = ResultsSettings()
     metrics: MetricsSettings = MetricsSettings()
 
     @property

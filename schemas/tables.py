@@ -9,7 +9,9 @@
     deployment_event                          who changed what of all this, when and why
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
+    result_outbox                             results that are not on their topic yet
     bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
+         ── bulk_flight                       how much of them is at the workers now
          ── rerun                             what one version answered, asked of another one
 
 A *record* is (topic_id, partition, record_offset); it stands in `result` or in `ending`, never in
@@ -36,7 +38,7 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.bulk_tables import bulk, bulk_chunk, bulk_error, rerun
+from schemas.bulk_tables import bulk, bulk_chunk, bulk_error, bulk_flight, rerun
 from schemas.columns import (
     Document,
     Serial,
@@ -64,6 +66,7 @@ __all__ = [
     "bulk",
     "bulk_chunk",
     "bulk_error",
+    "bulk_flight",
     "cost_profile",
     "dead_letter",
     "deployment",
@@ -76,6 +79,7 @@ __all__ = [
     "partition_claim",
     "rerun",
     "result",
+    "result_outbox",
     "route",
     "shadow_result",
     "utc_text",
@@ -146,6 +150,18 @@ partial_index(
     result.c.task,
     where="bulk_id IS NOT NULL",
 )
+
+result_outbox = Table(
+    "result_outbox",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("topic_id", String(32), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Empty unless `results.stream` is set. A row names a row of `result`, by its record, since that
+never changes; without a foreign key, whose check would cost each insert. No id comes twice."""
 
 shadow_result = Table(
     "shadow_result",

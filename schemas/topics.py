@@ -4,6 +4,7 @@ from schemas.task import Task
 
 INTERACTIVE_PREFIX = "textmill.jobs."
 BULK_PREFIX = "textmill.bulk."
+RESULT_PREFIX = "textmill.results."
 DEAD_LETTERS = "textmill.dead-letters"
 _TASKS = {task.value: task for task in Task}
 JOB_TOPICS_PATTERN = r"^textmill\.(jobs|bulk)\.[a-z0-9_-]+$"
@@ -19,8 +20,22 @@ def bulk(task: Task) -> str:
     return BULK_PREFIX + task
 
 
+def results(task: Task) -> str:
+    """Topic of answers, where they are told as a stream."""
+    return RESULT_PREFIX + task
+
+
 JOB_TOPICS: tuple[str, ...] = tuple(f(task) for f in (interactive, bulk) for task in Task)
-ALL_TOPICS: tuple[str, ...] = (*JOB_TOPICS, DEAD_LETTERS)
+RESULT_TOPICS: tuple[str, ...] = tuple(results(task) for task in Task)
+
+
+def all_topics(*, stream: bool) -> tuple[str, ...]:
+    """The topics that an installation needs.
+
+    Args:
+        stream: whether it tells results as a stream.
+    """
+    return (*JOB_TOPICS, DEAD_LETTERS, *(RESULT_TOPICS if stream else ()))
 
 
 def is_bulk(topic: str) -> bool:

@@ -21,7 +21,7 @@ from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.guardian import Guardian
-from workers.ports import HandOver, JobLog, LogWriter
+from workers.ports import HandOver, JobLog, LogWriter, ResultOutbox
 from workers.steward import Steward
 
 if TYPE_CHECKING:
@@ -47,12 +47,14 @@ class Store:
             UsageError: its schema is not this program's; an embedded database is upgraded.
         """
         from workers.sql.arms import SqlArms
+        from workers.sql.bulk_flights import SqlBulkFlights
         from workers.sql.bulks import SqlBulks
         from workers.sql.engine import open_engine
         from workers.sql.ledger import SqlLedger
         from workers.sql.profiles import SqlProfiles
         from workers.sql.registry import SqlRegistry
         from workers.sql.rerun import SqlReruns
+        from workers.sql.result_outbox import SqlResultOutbox
         from workers.sql.results import SqlResults
         from workers.sql.rollouts import SqlRollouts
         from workers.sql.upgrade import require_current, upgrade
@@ -66,11 +68,15 @@ class Store:
             self.engine.dispose()
             raise
         self.ledger = SqlLedger(self.engine)
-        self.results = SqlResults(self.engine)
+        stream = settings.results.stream
+        self.results = SqlResults(self.engine, streamed=stream)
+        self.outbox: ResultOutbox | None = SqlResultOutbox(self.engine) if stream else None
+        """None: results are not told as a stream."""
         self.registry = SqlRegistry(self.engine)
         self.profiles = SqlProfiles(self.engine)
         self.rollouts = SqlRollouts(self.engine)
         self.bulks = SqlBulks(self.engine)
+        self.flights = SqlBulkFlights(self.engine)
         self.reruns = SqlReruns(self.engine)
         self.arms = SqlArms(self.engine)
 
@@ -109,7 +115,7 @@ def open_past(settings: Settings) -> "KafkaPast | SqlitePast":
 
 
 def open_writer(settings: Settings) -> LogWriter:
-    """The log to write dead letters to."""
+    """The log to write dead letters and results to."""
     if settings.kafka.bootstrap_servers:
         from producers.kafka import KafkaWriter
 
@@ -169,6 +175,8 @@ def make_dispatcher(
         steer=Steward(store.rollouts).step,
         judge=Guardian(store.rollouts, store.arms, settings.rollout).step,
         orders=store.bulks,
+        progress=store.flights,
+        results=store.outbox,
     )
     metrics.behind = lambda: dispatcher.behind
     return dispatcher

@@ -35,8 +35,18 @@ from workers.duty import AWAY_S, repeat
 from workers.failure import kind
 from workers.intake import Intake, OpenLog
 from workers.outbox import Outbox
-from workers.ports import HandOver, Ledger, LogWriter, Orders, Profiles, Registry
+from workers.ports import (
+    HandOver,
+    Ledger,
+    LogWriter,
+    Orders,
+    Profiles,
+    Progress,
+    Registry,
+    ResultOutbox,
+)
 from workers.report import Report
+from workers.stream import Stream
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +59,12 @@ AHEAD: Final = 4
 FLUSH_S: Final = 0.1
 ROUTING_S: Final = 1.0
 OUTBOX_S: Final = 0.5
+STREAM_S: Final = 0.1
+"""How often it is looked whether results wait for their topic."""
 PROFILES_S: Final = 10.0
 """How often what was learnt of costs is kept."""
+PROGRESS_S: Final = 1.0
+"""How often it is said what of bulk jobs is at the workers, while something is."""
 ORDERS_S: Final = 0.25
 """How often it is looked whether somebody pauses, cancels or prefers a bulk job."""
 BULK_SHARE: Final = 0.75
@@ -75,6 +89,8 @@ class Dispatcher:
         routes: Routes,
         profiles: Profiles,
         orders: Orders,
+        progress: Progress,
+        results: ResultOutbox | None = None,
         steer: Callable[[], object] = lambda: None,
         judge: Callable[[], object] = lambda: None,
     ) -> None:
@@ -83,6 +99,7 @@ class Dispatcher:
         self._heartbeat_s = heartbeat_s
         self._scheduler = scheduler
         self._outbox = Outbox(ledger, open_writer)
+        self._stream = None if results is None else Stream(results, open_writer)
         self._report = Report(time.monotonic())
         self._hand_over = hand_over
         self._ledger = ledger
@@ -92,6 +109,8 @@ class Dispatcher:
         self._judge = judge
         self._profiles = profiles
         self._orders = orders
+        self._progress = progress
+        self._told_progress = False
         self._routing = Routing((), ())
         self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
         self._news = asyncio.Event()
@@ -134,9 +153,12 @@ class Dispatcher:
             repeat("database", ROUTING_S, self._judge_canaries),
             repeat("database", PROFILES_S, self._keep_profiles),
             repeat("database", ORDERS_S, self._obey),
+            repeat("database", PROGRESS_S, self._tell_progress),
             repeat("dead-letter topic", OUTBOX_S, self._publish_dead_letters),
             self._guard(),
         ]
+        if self._stream is not None:
+            duties.append(repeat("stream of results", STREAM_S, self._publish_results))
         tasks = [asyncio.create_task(duty) for duty in duties]
         try:
             await self._until(stop, tasks)
@@ -161,6 +183,7 @@ class Dispatcher:
             await asyncio.sleep(0.02)
         try:
             await self._flush()
+            await self._tell_progress()
         except TextmillError as error:
             _log.warning("the last watermarks could not be written (%s); nothing is lost", error)
 
@@ -170,6 +193,8 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._intake.stop)
         await asyncio.to_thread(self._outbox.close)
+        if self._stream is not None:
+            await asyncio.to_thread(self._stream.close)
         await self._hand_over.close()
 
     async def _sending(self) -> None:
@@ -307,8 +332,19 @@ class Dispatcher:
         self._scheduler.obey(await asyncio.to_thread(self._orders.orders))
         self._news.set()
 
+    async def _tell_progress(self) -> None:
+        running = self._scheduler.running()
+        if running or self._told_progress:
+            await asyncio.to_thread(self._progress.tell, self._id, running)
+            self._told_progress = bool(running)
+
     async def _publish_dead_letters(self) -> None:
         await asyncio.to_thread(self._outbox.publish)
+
+    async def _publish_results(self) -> None:
+        assert self._stream is not None
+        while number := await asyncio.to_thread(self._stream.publish):
+            self._scheduler.counts["streamed"] += number
 
     async def _guard(self) -> None:
         while True:

@@ -4,10 +4,11 @@ The letters are in SQL with the endings they belong to, in one transaction, so n
 log is away: it goes out when the log is back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from schemas.topics import DEAD_LETTERS
+from workers.log_writer import LazyWriter
 from workers.ports import Ledger, LogWriter
 
 BUNCH: Final = 200
@@ -18,8 +19,7 @@ class Outbox:
 
     def __init__(self, ledger: Ledger, open_writer: Callable[[], LogWriter]) -> None:
         self._ledger = ledger
-        self._open_writer = open_writer
-        self._writer: LogWriter | None = None
+        self._writer = LazyWriter(open_writer)
 
     def publish(self) -> None:
         """Publish what waits, a bunch at a time.
@@ -28,20 +28,10 @@ class Outbox:
             TextmillError: the database or the log does not take part; nothing is lost.
         """
         while letters := self._ledger.dead_letters_to_publish(BUNCH):
-            self._write([(str(number), letter) for number, letter in letters])
+            records = [(str(number), letter) for number, letter in letters]
+            self._writer.append(DEAD_LETTERS, records)
             self._ledger.mark_published([number for number, _ in letters])
 
     def close(self) -> None:
         """Give back the connection."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _write(self, records: Sequence[tuple[str, bytes]]) -> None:
-        if self._writer is None:
-            self._writer = self._open_writer()
-        try:
-            self._writer.append(DEAD_LETTERS, records)
-        except BaseException:
-            self.close()
-            raise
+        self._writer.close()

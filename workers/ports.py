@@ -5,13 +5,14 @@ Each port has two adapters and one contract suite in `tests/contracts`:
     JobLog      Kafka                  SQLite file
     HandOver    Celery over Redis      Celery in memory, in this process
     Ledger, Results, Registry,         PostgreSQL and SQLite, through SQLAlchemy
-    Profiles
+    Profiles, ResultOutbox, Progress
 
 All but `HandOver` and `Bus` are called from threads and may block; `HandOver` is
 awaited from the dispatcher's loop. All raise `UnavailableError` when a service does not answer.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -21,6 +22,7 @@ from schemas.batch import Batch, BatchItem, Completion, WorkerState
 from schemas.model_version import Language, Manifest
 from schemas.prediction import Prediction
 from schemas.record import Ending, Partition, Record, Terminal
+from schemas.result import Result
 from schemas.task import Task
 
 
@@ -149,6 +151,18 @@ class Results(Protocol):
         """
 
 
+class ResultOutbox(Protocol):
+    """Results that are not on their topic yet."""
+
+    def taken(self, limit: int) -> AbstractContextManager[Sequence[Result]]:
+        """The results that wait longest, for as long as the block lasts: nobody else is to get
+        them. They are gone when it ends well, and wait again when it raises.
+
+        Raises:
+            UnavailableError: the database does not answer, at the beginning or at the end.
+        """
+
+
 class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A registered version."""
 
@@ -236,6 +250,14 @@ class Orders(Protocol):
 
     def orders(self) -> Mapping[str, Order]:
         """By id of the job, those of which not simply all is wanted in turn."""
+
+
+class Progress(Protocol):
+    """What of bulk jobs is under way, for those who watch them."""
+
+    def tell(self, dispatcher_id: str, running: Mapping[tuple[str, str], int]) -> None:
+        """Say how many documents this dispatcher has in batches at workers, by job and task; what
+        it said before is void, and this is too in a few seconds."""
 
 
 class Drift(NamedTuple):

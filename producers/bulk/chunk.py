@@ -37,7 +37,6 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of the input, and what became of it."""
 
     number: int
-    first_row: int
     rows: int
     documents: int
     bad: tuple[BadRow, ...]
@@ -108,7 +107,6 @@ def _chunk(
     reused = repeats.note(texts) if repeats else {}
     chunk = Chunk(
         number=number,
-        first_row=piece[0].row,
         rows=len(piece),
         documents=len(texts) - len(reused),
         bad=tuple(bad),

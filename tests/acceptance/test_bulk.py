@@ -89,6 +89,7 @@ def test_each_row_once_whoever_dies(real: Installation, servers: Servers) -> Non
     assert f"{ROWS} rows" in again.stdout
     now = status(real, "big")
     assert (now["state"], now["done"], now["failed"], now["queued"]) == ("done", ROWS, 0, 0)
+    assert now["running"] == 0
     assert real.one("SELECT count(*) FROM result") == ROWS
     assert not real.sql("SELECT 1 FROM ending WHERE state <> 'DUPLICATE'")
     check_export(real)
@@ -113,10 +114,12 @@ def test_pause_resume_and_cancel_act_at_once(real: Installation, servers: Server
     crew(real, servers, SLOW)
     real.run(*SUBMIT, "--name", "slow", seconds=SECONDS)
     real.wait_for("rows", lambda: answered(real, "slow") > 500, SECONDS)
+    real.wait_for("running documents", lambda: status(real, "slow")["running"], 30)
     real.run("bulk", "pause", "slow")
     before = at_rest(real, "slow")
     assert before < ROWS, "it was not paused"
-    assert status(real, "slow")["state"] == "paused"
+    now = status(real, "slow")
+    assert (now["state"], now["running"], now["queued"]) == ("paused", 0, ROWS - before)
     assert "goes on" in real.run("bulk", "resume", "slow").stdout
     real.wait_for("more rows", lambda: answered(real, "slow") > before, 30)
     real.run("bulk", "cancel", "slow")
@@ -127,7 +130,7 @@ def test_pause_resume_and_cancel_act_at_once(real: Installation, servers: Server
     real.wait_for("the end of all records", ended, 60)
     now = status(real, "slow")
     assert now["state"] == "cancelled"
-    assert now["queued"] == 0
+    assert (now["queued"], now["running"]) == (0, 0)
     cancelled = real.one("SELECT count(*) FROM ending WHERE state = 'CANCELLED'")
     assert cancelled == now["cancelled"] > 0
     assert now["done"] == ROWS - cancelled

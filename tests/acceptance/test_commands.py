@@ -92,8 +92,10 @@ def test_models_list(embedded: Installation) -> None:
 
 
 def test_schema_is_the_shipped_one(embedded: Installation) -> None:
-    shipped = (REPOSITORY / "schemas" / "job-v1.schema.json").read_text(encoding="utf-8")
-    assert embedded.run("schema").stdout == shipped
+    for name in ("job", "result"):
+        shipped = (REPOSITORY / "schemas" / f"{name}-v1.schema.json").read_text(encoding="utf-8")
+        assert embedded.run("schema", name).stdout == shipped
+    assert embedded.run("schema").stdout == embedded.run("schema", "job").stdout
 
 
 def test_sigterm_under_load_loses_nothing(installation: Installation) -> None:

@@ -21,7 +21,8 @@ from producers import kafka as kafka_writer
 from schemas import topics
 from schemas.errors import SettingsError, TextmillError, UnavailableError, UsageError
 from schemas.record import Partition, Record
-from schemas.settings import KafkaSettings, Settings
+from schemas.settings import KafkaSettings, ResultsSettings, Settings
+from schemas.task import Task
 from tests.contracts.log_rigs import KafkaRig, begin, collect, gain, poll_until, until
 from tests.services_fixtures import start_or_skip
 from workers.log import failures
@@ -291,13 +292,16 @@ def test_plain_text_to_another_machine_is_refused(host: str) -> None:
 
 def test_topics_are_made_once_and_grow_on_request(rig: KafkaRig) -> None:
     settings = Settings(kafka=rig.kafka)
+    usual, streamed = topics.all_topics(stream=False), topics.all_topics(stream=True)
     assert [said.split(": ", 1)[1] for said in create_topics(settings, 1, 1)] == [
         "created, partitions: 1."
-    ] * len(topics.ALL_TOPICS)
+    ] * len(usual)
     assert all("exists, partitions: 1." in said for said in create_topics(settings, 1, 1))
     assert all("partitions: 1, now 3." in said for said in create_topics(settings, 3, 1))
+    streaming = Settings(kafka=rig.kafka, results=ResultsSettings(stream=True))
+    assert sum("created" in said for said in create_topics(streaming, 3, 1)) == len(Task)
     with rig.admin() as admin:
-        admin.delete_topics(list(topics.ALL_TOPICS))
+        admin.delete_topics(list(streamed))
     with pytest.raises(UsageError, match="fewer brokers than 2"):
         create_topics(settings, 1, 2)
 

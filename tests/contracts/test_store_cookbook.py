@@ -211,9 +211,9 @@ def fill_bulk(bulks: SqlBulks) -> None:
     bulk_id = bulks.begin("june", asked).bulk_id
     bad = BadRow(row=2, file="/a", line=2, reason="not_json", detail="no JSON")
     common = {"left_out": 1, "tokens": 10, "reused": {}}
-    one = Chunk(number=0, first_row=1, rows=4, documents=3, bad=(bad,), **common)
+    one = Chunk(number=0, rows=4, documents=3, bad=(bad,), **common)
     bulks.keep(bulk_id, one, {"text": "string"})
-    bulks.keep(bulk_id, Chunk(number=1, first_row=5, rows=3, documents=2, bad=(), **common), {})
+    bulks.keep(bulk_id, Chunk(number=1, rows=3, documents=2, bad=(), **common), {})
 
 
 def run(world: World, name: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from schemas.batch import BatchItem, WorkerState
 from schemas.job import Job
 from schemas.model_version import Language
+from schemas.prediction import Prediction
 from schemas.record import Partition, Record
+from schemas.result import Result
 from schemas.task import Task
 from schemas.topics import bulk, interactive
 from workers.core.cost import Cost
@@ -111,3 +114,23 @@ def key(delivery: Delivery) -> tuple[Partition, int]:
 def place(idle: bool = True, cost: Cost = COST, tokens: int = 32_768, **more: object) -> Place:
     """A worker where every version costs that."""
     return Place(idle=idle, prices=lambda version_id: Price(cost, tokens), **more)
+
+
+def answered(number: int, task: Task = Task.SENTIMENT, **fields: Any) -> Result:
+    """A result as it is told on its topic."""
+    given = {
+        "tenant": "default",
+        "job_id": f"job-{number}",
+        "task": task,
+        "run": 0,
+        "lang": "en",
+        "model": "mood",
+        "version": 1,
+        "build": None,
+        "prediction": Prediction(tokens=3, label="good", score=0.5),
+        "created_at": datetime(2025, 6, 30, 12, tzinfo=UTC),
+        "latency_ms": 12,
+        "bulk_id": None,
+        "metadata": {},
+    }
+    return Result(**{**given, **fields})

@@ -1,6 +1,7 @@
 """Working implementations of the ports in memory, with the meaning of the real adapters.
 
     MemoryLog     a partitioned log with a group of members; `MemoryLog.member` is a `JobLog`
+    MemoryOutbox  results that wait for their topic
     MemoryStore   all other ports of the store: each call is one transaction
 
 The store keeps every row it was made to write, also those that should not exist, so that a test
@@ -9,7 +10,8 @@ can look for a second terminal state or a second result.
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from schemas.errors import UnavailableError
 from schemas.model_version import Language, Manifest
 from schemas.prediction import Prediction
 from schemas.record import Ending, Partition, Record, Terminal
+from schemas.result import Result
 from schemas.task import Task
 from workers.desired import Route, RouteKey
 from workers.ports import Answer, Claim, ModelVersion, Order, Polled, Profile, Recorded
@@ -178,6 +181,19 @@ class Member:
         return records, undecodable
 
 
+class MemoryOutbox:
+    """`ResultOutbox` of a list."""
+
+    def __init__(self, *waiting: Result) -> None:
+        self.waiting = list(waiting)
+
+    @contextmanager
+    def taken(self, limit: int) -> Iterator[Sequence[Result]]:
+        found = self.waiting[:limit]
+        yield found
+        del self.waiting[: len(found)]
+
+
 class Row(msgspec.Struct, frozen=True):
     """A row of `result`."""
 
@@ -211,6 +227,8 @@ class MemoryStore:
         """The shadow of every route."""
         self.costs: dict[tuple[int, str], Profile] = {}
         self.wishes: dict[str, Order] = {}
+        self.running: dict[str, Mapping[tuple[str, str], int]] = {}
+        """What each dispatcher said of bulk jobs last."""
         self._answers: dict[JobKey, Row] = {}
         self._lock = threading.RLock()
 
@@ -301,6 +319,10 @@ class MemoryStore:
     def orders(self) -> Mapping[str, Order]:
         with self._transaction("orders"):
             return dict(self.wishes)
+
+    def tell(self, dispatcher_id: str, running: Mapping[tuple[str, str], int]) -> None:
+        with self._transaction("tell"):
+            self.running[dispatcher_id] = running
 
     def keep(self, profiles: Sequence[Profile]) -> None:
         with self._transaction("keep"):

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from schemas.settings import DispatchSettings
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, RESULT_TOPICS
 from tests.unit import examples
 from tests.unit.examples import partition, value
 from tests.unit.fake_workers import MemoryHandOver, oracle
-from tests.unit.fakes import MemoryLog, MemoryStore
+from tests.unit.fakes import MemoryLog, MemoryOutbox, MemoryStore
 from workers import dispatcher as module
 from workers import duty, intake
 from workers.core.batcher import Batcher
@@ -29,7 +29,7 @@ LEASE_S = 2.0
 
 def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of dispatcher and intake short."""
-    for name in ("FLUSH_S", "AWAY_S", "OUTBOX_S", "ROUTING_S"):
+    for name in ("FLUSH_S", "AWAY_S", "OUTBOX_S", "ROUTING_S", "PROGRESS_S", "STREAM_S"):
         monkeypatch.setattr(module, name, 0.02)
     monkeypatch.setattr(duty, "AWAY_S", 0.02)
     monkeypatch.setattr(intake, "RECLAIM_S", 0.1)
@@ -45,13 +45,17 @@ class Mill:
         max_batch: int = 8,
         max_in_flight: int = 1000,
         after: "Mill | None" = None,
+        results: MemoryOutbox | None = None,
     ) -> None:
-        """`after` is the mill whose log and store this one goes on with."""
+        """`after` is the mill whose log and store this one goes on with; `results` wait for their
+        topic."""
         self.version = examples.version()
         self.log = after.log if after else self.new_log()
         self.store = after.store if after else MemoryStore(self.version)
         self.hand_over = MemoryHandOver(self.store, workers)
         self.letters: list[tuple[str, bytes]] = []
+        self.told: list[str] = []
+        """Jobs whose results are on their topic."""
         self.texts: dict[str, str] = after.texts if after else {}
         self.stop = asyncio.Event()
         self.scheduler = Scheduler(
@@ -72,6 +76,8 @@ class Mill:
             routes=self.store,
             profiles=self.store,
             orders=self.store,
+            progress=self.store,
+            results=results,
         )
 
     @staticmethod
@@ -82,12 +88,15 @@ class Mill:
         return log
 
     def append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """The dead letters' `LogWriter`."""
+        """The `LogWriter` of dead letters and results."""
+        if topic in RESULT_TOPICS:
+            self.told += [key for key, _ in records]
+            return
         assert topic == DEAD_LETTERS
         self.letters += records
 
     def close(self) -> None:
-        """The dead letters' `LogWriter`."""
+        """The same."""
 
     def publish(self, count: int, text: str = "text") -> None:
         for _ in range(count):

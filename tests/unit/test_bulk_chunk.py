@@ -121,7 +121,7 @@ def test_texts_are_known_over_pieces(path: Path, monkeypatch: pytest.MonkeyPatch
 
     found = chunks(asked)
     assert [chunk.reused for chunk in found] == [{}, {4: 1}, {5: 2, 6: 3}, {7: 1}]
-    assert [chunk.first_row for chunk in found] == [1, 3, 5, 7]
+    assert [chunk.rows for chunk in found] == [2, 2, 2, 1]
 
 
 def test_a_piece_of_long_texts_ends_sooner(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_piece_of_long_texts_ends_sooner(path: Path, monkeypatch: pytest.Monke
     asked = request(path, *lines, text_column="a.text")
 
     assert [len(piece) for piece in source.pieces(asked)] == [2, 2, 2, 1]
-    assert [chunk.first_row for chunk in chunks(asked)] == [1, 3, 5, 7]
+    assert [chunk.rows for chunk in chunks(asked)] == [2, 2, 2, 1]
 
 
 def test_conditions_choose_rows(path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from schemas.record import Terminal
 from tests.unit import examples
 from tests.unit.examples import value
+from tests.unit.fakes import MemoryOutbox
 from tests.unit.mill import P0, P1, Mill, milling, shorten, tell
 from workers import dispatcher as module
 from workers.core.events import Arrived, Claimed
@@ -174,6 +175,39 @@ def test_bulk_partitions_rest_first_when_the_workers_have_seconds_enough_before_
         arrived = examples.delivery(number, padded=24)
         mill.scheduler.receive(Arrived(P0, [(number, 9, arrived)]))
     assert rests == [(False, False), (True, False), (True, True)]
+
+
+def test_results_are_told_while_it_runs() -> None:
+    async def story() -> None:
+        outbox = MemoryOutbox(*(examples.answered(n) for n in range(300)))
+        mill = Mill(results=outbox)
+        async with milling(mill):
+            await mill.until(lambda: not outbox.waiting)
+            outbox.waiting.append(examples.answered(300))
+            await mill.until(lambda: not outbox.waiting)
+        assert mill.told == [f"job-{n}" for n in range(301)]
+        assert mill.scheduler.counts["streamed"] == 301
+
+    tell(story)
+
+
+def test_what_of_a_bulk_job_is_at_the_workers_is_told_to_its_watchers() -> None:
+    async def story() -> None:
+        mill, bulk = Mill(), examples.partition(is_bulk=True)
+        mill.hand_over.pace_s = 0.1
+        mill.log.create(bulk)
+        mill.log.append(bulk, *(value(f"june-{n}", bulk_id="june") for n in range(20)))
+        async with milling(mill):
+            await mill.until(lambda: running(mill) > 0)
+            most = running(mill)
+            await mill.all_done()
+        assert most <= 20
+        assert mill.store.running == {"d1": {}}
+
+    def running(mill: Mill) -> int:
+        return mill.store.running.get("d1", {}).get(("june", "sentiment"), 0)
+
+    tell(story)
 
 
 def test_a_job_past_its_deadline_ends_as_expired_though_no_worker_lives() -> None:

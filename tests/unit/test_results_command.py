@@ -101,7 +101,7 @@ def test_submitting_and_looking(world: World, tmp_path: Path) -> None:
 
     assert "paused" in run("bulk", "pause", "june").stdout
     now = json.loads(run("bulk", "status", "june", "--json").stdout)
-    assert (now["state"], now["queued"]) == ("paused", 2)
+    assert (now["state"], now["queued"], now["running"]) == ("paused", 2, 0)
     assert json.loads(run("bulk", "list", "--json").stdout)[0]["name"] == "june"
     run("bulk", "cancel", "june")
     assert isinstance(run("bulk", "resume", "june").exception, UsageError)
@@ -122,6 +122,13 @@ def test_a_line(world: World, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     run("bulk", "submit", "a.txt", "--task", "sentiment", "--name", "june")
     fields = json.loads(run("bulk", "status", "june", "--json").stdout)
-    line = line_of(Status(**{**fields, "done": 1, "queued": 1, "eta_s": 12.0, "per_s": 3.2}))
+    states = {"done": 1, "queued": 0, "running": 1}
+    line = line_of(Status(**{**fields, **states, "eta_s": 12.0, "per_s": 3.2}))
 
-    assert line == f"june running [{'#' * 15}{'.' * 15}] 1/2, 3/s, 12 s left"
+    assert line == f"june running [{'#' * 15}{'.' * 15}] 1/2, 3/s, 12 s left, 1 running"
+
+    each = {"queued": 0, "running": 0, "done": 2, "failed": 0, "cancelled": 0}
+    tasks = {"sentiment": each, "tagging": {**each, "done": 0, "queued": 1, "running": 1}}
+    states = {"done": 2, "queued": 1, "running": 1, "tasks": tasks, "eta_s": None}
+    line = line_of(Status(**{**fields, **states}))
+    assert line.endswith("1 queued, 1 running, sentiment 2, tagging 0 (1 queued, 1 running)")

@@ -1,5 +1,7 @@
 """Pause, cancel and priority, told to the scheduler: what is in no batch yet obeys at once."""
 
+from collections import Counter
+
 from schemas.record import Terminal
 from tests.unit.examples import delivery
 from tests.unit.story import P0, Story, offsets
@@ -69,3 +71,15 @@ def test_a_retried_text_of_a_cancelled_job_is_not_tried_again() -> None:
 
     assert story.send() == []
     assert [one.state for one in story.scheduler.books.endings(10)] == [Terminal.CANCELLED]
+
+
+def test_documents_in_batches_at_the_workers_are_told_by_job_and_task() -> None:
+    story = story_of(*(bulk(n, "ab"[n % 2]) for n in range(8)), delivery(8, bulk_id="a"))
+    sent = story.send()
+    out = [each for flight in sent for each in flight.deliveries if each.bulk]
+    assert story.scheduler.running() == Counter((d.item.job.bulk_id, "sentiment") for d in out)
+    assert story.scheduler.running().total() >= 4
+
+    for flight in sent:
+        story.finish(flight)
+    assert story.scheduler.running() == {}

@@ -12,7 +12,9 @@ def test_the_names_are_these() -> None:
     assert topics.interactive(Task.SENTIMENT) == "textmill.jobs.sentiment"
     assert topics.bulk(Task.TAGGING) == "textmill.bulk.tagging"
     assert topics.DEAD_LETTERS == "textmill.dead-letters"
-    assert len(topics.ALL_TOPICS) == 2 * len(Task) + 1 == len(set(topics.ALL_TOPICS))
+    assert topics.results(Task.TAGGING) == "textmill.results.tagging"
+    assert len(set(topics.all_topics(stream=False))) == 2 * len(Task) + 1
+    assert len(set(topics.all_topics(stream=True))) == 3 * len(Task) + 1
 
 
 @pytest.mark.parametrize("task", Task)
@@ -28,7 +30,8 @@ def test_other_topics_imply_none(topic: str) -> None:
     assert topics.task_of(topic) is None
 
 
-def test_the_pattern_takes_all_job_topics_and_not_the_dead_letters() -> None:
+def test_the_pattern_takes_all_job_topics_and_no_others() -> None:
     assert all(re.match(topics.JOB_TOPICS_PATTERN, topic) for topic in topics.JOB_TOPICS)
     assert not re.match(topics.JOB_TOPICS_PATTERN, topics.DEAD_LETTERS)
+    assert not any(re.match(topics.JOB_TOPICS_PATTERN, topic) for topic in topics.RESULT_TOPICS)
     assert topics.task_of(topics.DEAD_LETTERS) is None

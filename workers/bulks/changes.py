@@ -39,6 +39,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"old": "from", "
     failed: int
     cancelled: int
     queued: int
+    running: int
     applied: int
     """New answers that stand."""
     changes: Changes
@@ -61,7 +62,7 @@ def report_of(store: Store, found: FoundBulk, workers: int, examples: int) -> Re
     for row in store.reruns.changes(found.bulk_id):
         tally.add(row.tenant, row.job_id, Pair(row.lang, _said(row, ""), _said(row, "new_")))
         applied += row.applied
-    counts = ("rows", "left_out", "documents", "done", "failed", "cancelled", "queued")
+    counts = ("rows", "left_out", "documents", "done", "failed", "cancelled", "queued", "running")
     return Report(
         name=found.name,
         bulk_id=found.bulk_id,
@@ -88,7 +89,7 @@ def apply(store: Store, found: FoundBulk) -> int:
         raise UsageError(f"{found.name} was cancelled; nothing of it is applied.")
     if now.state != "done":
         raise UsageError(
-            f"{found.name} is not done, {now.queued} answers are outstanding: "
+            f"{found.name} is not done, {now.outstanding} answers are outstanding: "
             f"textmill bulk watch {found.name}"
         )
     return store.reruns.apply(rerun, found.request.tasks[0], found.created_at)

@@ -45,10 +45,10 @@ class BulkJob:
             UnavailableError: it is not done by then.
         """
         end = None if seconds is None else time.monotonic() + seconds
-        while (now := self.status()).queued or now.state not in {"done", "cancelled"}:
+        while (now := self.status()).outstanding or now.state not in {"done", "cancelled"}:
             if end is not None and time.monotonic() > end:
                 raise UnavailableError(
-                    f"{self.name} is not done after {seconds} s: {now.queued} answers are "
+                    f"{self.name} is not done after {seconds} s: {now.outstanding} answers are "
                     "outstanding. Does a dispatcher with a worker run?"
                 )
             time.sleep(LOOK_S)

@@ -172,7 +172,6 @@ class Again:
         asked = (row for index, row in enumerate(wanted) if index not in gone)
         return Chunk(
             number=number,
-            first_row=first_row,
             rows=len(rows),
             documents=published,
             bad=tuple(_bad_row(first_row + n, wanted[n], why) for n, why in bad),

@@ -15,6 +15,7 @@ from workers.sql.bulks import PRIORITIES, FoundBulk
 
 RECENT_S: Final = 30.0
 """How far back the speed is taken from."""
+_STATES: Final = ("queued", "running", "done", "failed", "cancelled")
 _OF_LOG: Final = ("rows", "documents", "reused", "bad", "left_out")
 
 
@@ -39,18 +40,25 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     bad: int
     left_out: int
     queued: int
-    """Answers that are outstanding, over all tasks."""
+    """Documents that wait, over all tasks."""
+    running: int
+    """Documents in batches at the workers, a second ago."""
     done: int
     failed: int
     cancelled: int
     tasks: dict[str, dict[str, int]]
-    """The last four for each task."""
+    """The last five for each task."""
     reasons: dict[str, int]
     """Why documents failed."""
     per_s: float
     """Answers a second, lately."""
     eta_s: float | None
     """Seconds until all that is submitted is answered; None while that is unknown."""
+
+    @property
+    def outstanding(self) -> int:
+        """Answers that are to come, over all tasks."""
+        return self.queued + self.running
 
 
 def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
@@ -62,23 +70,24 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
         workers: that live at present.
     """
     submitted = store.bulks.submitted(found.bulk_id)
+    running = store.flights.running(found.bulk_id)
     ended = counts(store.engine, found.bulk_id)
     by_task = {
-        task.value: _of_task(ended.get(task.value, Counts()), submitted.documents)
+        task.value: _of_task(
+            ended.get(task.value, Counts()), submitted.documents, running.get(task.value, 0)
+        )
         for task in found.request.tasks
     }
-    sums = {
-        name: sum(one[name] for one in by_task.values())
-        for name in ("queued", "done", "failed", "cancelled")
-    }
+    sums = {name: sum(one[name] for one in by_task.values()) for name in _STATES}
+    outstanding = sums["queued"] + sums["running"]
     recent, window_s = _lately(store, found)
     ended_each = min(one["done"] + one["failed"] for one in by_task.values())
-    eta_s = _eta(store, found, ended_each, recent, window_s, workers, queued=sums["queued"])
+    eta_s = _eta(store, found, ended_each, recent, window_s, workers, left=outstanding)
     of_log = {name: getattr(submitted, name) for name in _OF_LOG}
     return Status(
         name=found.name,
         bulk_id=found.bulk_id,
-        state=_state(found, sums["queued"]),
+        state=_state(found, outstanding),
         priority=next(name for name, one in PRIORITIES.items() if one == found.priority),
         tenant=found.request.tenant,
         created_at=found.created_at,
@@ -100,17 +109,20 @@ def costs_of(store: Store, version_ids: Mapping[str, int | None]) -> list[Cost |
     return [None if one is None else known.get(one) for one in version_ids.values()]
 
 
-def _of_task(one: Counts, documents: int) -> dict[str, int]:
-    ended = {"done": one.done, "failed": one.failed, "cancelled": one.cancelled}
-    return {"queued": max(documents - one.ended, 0), **ended}
+def _of_task(one: Counts, documents: int, running: int) -> dict[str, int]:
+    """How many are in each state; an answer may stand before its dispatcher has heard of it."""
+    outstanding = max(documents - one.ended, 0)
+    running = min(running, outstanding)
+    under_way = {"queued": outstanding - running, "running": running}
+    return {**under_way, "done": one.done, "failed": one.failed, "cancelled": one.cancelled}
 
 
-def _state(found: FoundBulk, queued: int) -> str:
+def _state(found: FoundBulk, outstanding: int) -> str:
     if found.state != "active":
         return found.state
     if found.submitted_at is None:
         return "submitting"
-    return "running" if queued else "done"
+    return "running" if outstanding else "done"
 
 
 def _lately(store: Store, found: FoundBulk) -> tuple[int, float]:
@@ -129,11 +141,11 @@ def _eta(
     window_s: float,
     workers: int,
     *,
-    queued: int,
+    left: int,
 ) -> float | None:
     if found.state != "active":
         return None
-    if not queued:
+    if not left:
         return 0.0
     tasks = [task.value for task in found.request.tasks]
     versions = {task: version_of(store.engine, found.bulk_id, task) for task in tasks}

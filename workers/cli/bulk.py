@@ -163,7 +163,7 @@ def watch(name: Name, as_json: Json = False) -> None:
             found = store.bulks.find(name)
             now = status_of(store, found, present_workers(settings))
             show_status(now, as_json)
-            if now.state in {"done", "cancelled"} and not now.queued:
+            if now.state in {"done", "cancelled"} and not now.outstanding:
                 break
             time.sleep(LOOK_S)
     if sys.stdout.isatty() and not as_json:
@@ -190,9 +190,10 @@ def list_jobs(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "state", "priority", "rows", "queued", "done", "failed", "cancelled")
+    states = ("queued", "running", "done", "failed", "cancelled")
+    table = Table("name", "state", "priority", "rows", *states)
     for one in found:
-        numbers = (one.rows, one.queued, one.done, one.failed, one.cancelled)
+        numbers = (one.rows, *(getattr(one, name) for name in states))
         table.add_row(one.name, one.state, one.priority, *map(str, numbers))
     Console().print(table)
 

@@ -113,7 +113,7 @@ def _wait(store: "Store", name: str) -> None:
 
     while True:
         now = status_of(store, store.bulks.find(name), 0)
-        if now.state in {"done", "cancelled"} and not now.queued:
+        if now.state in {"done", "cancelled"} and not now.outstanding:
             return
         time.sleep(LOOK_S)
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workers.bulks.status import Status
 
 BAR = 30
+_STATES = ("queued", "running", "failed", "cancelled")
 
 
 def tell(text: str) -> None:
@@ -54,15 +55,22 @@ def show_status(now: "Status", as_json: bool) -> None:
 
 def line_of(now: "Status") -> str:
     """The job in one line, with a bar."""
-    ended, whole = now.done + now.failed, now.done + now.failed + now.queued + now.cancelled
+    ended = now.done + now.failed
+    whole = ended + now.outstanding + now.cancelled
     full = BAR * ended // whole if whole else 0
     numbers = [f"{ended}/{whole}", f"{now.per_s:.0f}/s"]
     if now.state in {"running", "submitting"}:
         numbers.append(f"{duration(now.eta_s)} left")
-    numbers += [f"{n} {what}" for what in ("failed", "cancelled") if (n := getattr(now, what))]
+    numbers += [f"{n} {state}" for state in _STATES if (n := getattr(now, state))]
     if len(now.tasks) > 1:
-        numbers += [f"{task} {one['done']}" for task, one in now.tasks.items()]
+        numbers += [f"{task} {_of_task(one)}" for task, one in now.tasks.items()]
     return f"{now.name} {now.state} [{'#' * full}{'.' * (BAR - full)}] {', '.join(numbers)}"
+
+
+def _of_task(one: dict[str, int]) -> str:
+    """How many are done, and what of the others is in which state."""
+    others = ", ".join(f"{one[state]} {state}" for state in _STATES if one[state])
+    return f"{one['done']} ({others})" if others else f"{one['done']}"
 
 
 def duration(seconds: float | None) -> str:

@@ -1,12 +1,13 @@
-"""`textmill config` and `textmill schema`: what is set, and what a job looks like."""
+"""`textmill config` and `textmill schema`: what is set, and what messages look like."""
 
 import json
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from schemas import result, wire
 from schemas import settings as setting
-from schemas import wire
 
 app = typer.Typer()
 
@@ -28,10 +29,20 @@ def config(
         typer.echo(f"{setting.variable_of(path):{width}}  {value}")
 
 
+class Message(StrEnum):
+    """What stands on topics for others to write or to read."""
+
+    JOB = "job"
+    RESULT = "result"
+
+
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a job on the wire.
+def schema(
+    of: Annotated[Message, typer.Argument(help="job, or result: of a stream.")] = Message.JOB,
+) -> None:
+    """Print the JSON Schema of a job, or of a result, on the wire.
 
     Example: textmill schema > job-v1.schema.json
     """
-    typer.echo(json.dumps(wire.json_schema(), indent=2, ensure_ascii=False))
+    said = (wire if of is Message.JOB else result).json_schema()
+    typer.echo(json.dumps(said, indent=2, ensure_ascii=False))

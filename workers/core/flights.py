@@ -6,6 +6,7 @@ batch is sent again; a worker that is only slow will report too, which is harmle
 has been in one batch for longer than a lease hangs: it gets nothing more until it is out of it.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Final
@@ -167,6 +168,15 @@ class Flights:
     def isolated_at(self) -> str | None:
         """The worker that has a batch alone; None where none has."""
         return next((f.worker_id for f in self._flights.values() if f.isolated), None)
+
+    def documents(self) -> Counter[tuple[str, str]]:
+        """Documents of bulk jobs that are out, by job and task."""
+        out = (each for flight in self._flights.values() for each in flight.deliveries)
+        return Counter(
+            (each.item.job.bulk_id, each.item.task.value)
+            for each in out
+            if each.bulk and each.item.job.bulk_id is not None
+        )
 
     def serving(self, model: str) -> list[str]:
         """Ids of the `alive` that serve this model, in a stable order."""

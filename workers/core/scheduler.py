@@ -67,6 +67,10 @@ class Scheduler:
         """Batches at the workers."""
         return len(self._flights)
 
+    def running(self) -> Counter[tuple[str, str]]:
+        """Documents of bulk jobs that are in batches at the workers, by job and task."""
+        return self._flights.documents()
+
     @property
     def workers(self) -> int:
         """Workers that live and do not hang."""

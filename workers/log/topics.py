@@ -1,4 +1,5 @@
-"""Making the topics: one per task and kind of work, and one for dead letters.
+"""Making the topics: one per task and kind of work, one for dead letters, and one per task
+for results where they are told as a stream.
 
 Safe to repeat: what exists is left as it is, except that a topic with fewer partitions than asked
 gets the missing ones. The embedded log makes its topics with their first record.
@@ -13,7 +14,7 @@ from kafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlready
 from producers.connection import connect, unreachable
 from schemas.errors import UsageError
 from schemas.settings import Settings
-from schemas.topics import ALL_TOPICS
+from schemas.topics import all_topics
 from schemas.wire import MAX_RECORD_BYTES
 
 CONFIGS: Final = {"max.message.bytes": str(MAX_RECORD_BYTES)}
@@ -36,7 +37,7 @@ def create_topics(settings: Settings, partitions: int, replication: int) -> Sequ
         return [f"The embedded log {settings.log_path} makes its topics by itself."]
     admin, _ = connect(kafka, KafkaAdminClient)
     try:
-        return _created(admin, partitions, replication)
+        return _created(admin, _wanted(settings), partitions, replication)
     except InvalidReplicationFactorError as error:
         raise UsageError(f"Kafka has fewer brokers than {replication} copies need.") from error
     except KafkaError as error:
@@ -60,15 +61,19 @@ def missing_topics(settings: Settings) -> Sequence[str]:
         raise unreachable(settings.kafka) from error
     finally:
         admin.close()
-    return [topic for topic in ALL_TOPICS if topic not in found]
+    return [topic for topic in _wanted(settings) if topic not in found]
 
 
-def _created(admin: Any, partitions: int, replication: int) -> list[str]:
-    made = [topic for topic in ALL_TOPICS if _create(admin, topic, partitions, replication)]
-    admin.wait_for_topics(list(ALL_TOPICS))
+def _wanted(settings: Settings) -> Sequence[str]:
+    return all_topics(stream=settings.results.stream)
+
+
+def _created(admin: Any, topics: Sequence[str], partitions: int, replication: int) -> list[str]:
+    made = [topic for topic in topics if _create(admin, topic, partitions, replication)]
+    admin.wait_for_topics(list(topics))
     found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
     said = []
-    for topic in ALL_TOPICS:
+    for topic in topics:
         if topic in made:
             said.append(f"{topic}: created, partitions: {partitions}.")
         elif found[topic] < partitions:

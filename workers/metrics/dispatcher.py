@@ -13,6 +13,11 @@ from workers.core.scheduler import Scheduler
 from workers.ports import Claim, Ledger
 
 _RELEASE = "release_"
+_FIGURES = {
+    "retried": "Records tried again.",
+    "fenced": "Records of other dispatchers.",
+    "streamed": "Results told on their topics.",
+}
 
 
 class DispatcherMetrics(Collector):
@@ -44,9 +49,8 @@ class DispatcherMetrics(Collector):
         )
         shadowed = {name: counts.get(f"shadow_{name}", 0) for name in ("sent", "dropped")}
         yield _counters("shadow_jobs", "Jobs for comparison, by what became.", "state", shadowed)
-        for name, what in (("retried", "tried again"), ("fenced", "of other dispatchers")):
-            figure = counts.get(name, 0)
-            yield CounterMetricFamily(f"textmill_{name}", f"Records {what}.", value=figure)
+        for name, what in _FIGURES.items():
+            yield CounterMetricFamily(f"textmill_{name}", what, value=counts.get(name, 0))
         yield from self._gauges()
 
     def _gauges(self) -> Iterator[Metric]:

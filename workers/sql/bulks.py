@@ -212,8 +212,7 @@ def keep_chunk(
     """Note a piece, once; the job's state."""
     kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
-        name: getattr(chunk, name)
-        for name in ("number", "first_row", "rows", "documents", "left_out", "tokens")
+        name: getattr(chunk, name) for name in ("number", "rows", "documents", "left_out", "tokens")
     }
     values |= {"bulk_id": bulk_id, "bad": len(chunk.bad), "reused": [*chunk.reused.items()]}
     connection.execute(kind(bulk_chunk).values(values).on_conflict_do_nothing())

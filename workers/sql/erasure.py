@@ -7,13 +7,25 @@ meanwhile, so that no worker writes the answer between the two.
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, and_, delete, exists, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    exists,
+    select,
+    tuple_,
+    update,
+)
 
 from schemas.record import Ending, Partition, Terminal
-from schemas.tables import dead_letter, ending, result, shadow_result
+from schemas.tables import dead_letter, ending, result, result_outbox, shadow_result
 from workers.sql.endings import insert_endings
 from workers.sql.fence import current_epochs
 from workers.sql.transaction import written
@@ -30,7 +42,8 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def erase(engine: Engine, tenant: str, job_id: str) -> Erased:
-    """Erase a job's answers, shadow answers and dead letters; safe to repeat."""
+    """Erase a job's answers, shadow answers and dead letters, and let none be told any more; safe
+    to repeat."""
     return written(engine, partial(_erase, tenant=tenant, job_id=job_id))
 
 
@@ -42,6 +55,7 @@ def _erase(connection: Connection, *, tenant: str, job_id: str) -> Erased:
     partitions = [Partition(row.topic_id, row.partition, row.topic) for row in found]
     current_epochs(connection, partitions, exclusive=True)
     rows = connection.execute(select(result).where(mine)).all()
+    _erase_waiting(connection, mine)
     connection.execute(delete(result).where(mine))
     tombstones = [
         Ending(
@@ -63,6 +77,16 @@ def _erase(connection: Connection, *, tenant: str, job_id: str) -> Erased:
         shadow_answers=connection.execute(delete(shadow_result).where(shadows)).rowcount,
         dead_letters=_erase_letters(connection, tenant, job_id),
     )
+
+
+def _erase_waiting(connection: Connection, mine: ColumnElement[bool]) -> None:
+    """What waits for its topic waits no more; one that is published meanwhile is waited for."""
+    place, of = _record(result_outbox), _record(result)
+    connection.execute(delete(result_outbox).where(tuple_(*place).in_(select(*of).where(mine))))
+
+
+def _record(table: Table) -> list[Column[Any]]:
+    return [table.c[name] for name in ("topic_id", "partition", "record_offset")]
 
 
 def _erase_letters(connection: Connection, tenant: str, job_id: str) -> int:

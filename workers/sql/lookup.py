@@ -213,8 +213,13 @@ def _is_named(entity: str, dialect: str) -> ColumnElement[bool]:
     return exists(select(1).select_from(name).where(name.c.value == entity))
 
 
-def _answer(row: Row[Any]) -> FoundAnswer:
+def prediction_of(row: Row[Any]) -> Prediction:
+    """The prediction in a row of `result`."""
     said = {"label": row.label, "score": row.score, "summary": row.summary, **row.output}
+    return msgspec.convert(said, Prediction)
+
+
+def _answer(row: Row[Any]) -> FoundAnswer:
     return FoundAnswer(
         tenant=row.tenant,
         job_id=row.job_id,
@@ -224,7 +229,7 @@ def _answer(row: Row[Any]) -> FoundAnswer:
         model=row.model,
         version=row.version,
         build=row.build,
-        prediction=msgspec.convert(said, Prediction),
+        prediction=prediction_of(row),
         created_at=row.created_at,
         latency_ms=row.latency_ms,
         bulk_id=row.bulk_id,

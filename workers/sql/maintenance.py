@@ -33,8 +33,23 @@ _ENDED_BULK: Final = """
     )
 """
 """A paused job stays: without its row nobody would know that it is paused, and would answer it."""
+_WITH_ITS_RESULT: Final = """
+    FROM result_outbox AS old WHERE NOT EXISTS (
+        SELECT 1 FROM result AS r
+        WHERE r.topic_id = old.topic_id AND r.partition = old.partition
+          AND r.record_offset = old.record_offset AND NOT (
+              r.created_at < :before AND EXISTS (
+                  SELECT 1 FROM partition_claim AS c
+                  WHERE c.topic_id = r.topic_id AND c.partition = r.partition
+                    AND c.next_offset > r.record_offset
+              )
+          )
+    )
+"""
+"""Before the results, so that none is told that is gone."""
 _RECORD: Final = "topic_id, partition, record_offset"
 _OLD: Final[Mapping[str, tuple[str, str]]] = {
+    "result_outbox": ("id", _WITH_ITS_RESULT),
     "result": (_RECORD, _PASSED.format(table="result")),
     "shadow_result": (_RECORD + ", model_version_id", _PASSED.format(table="shadow_result")),
     "ending": (_RECORD, _PASSED.format(table="ending")),

@@ -32,6 +32,8 @@ class _Work(msgspec.Struct, frozen=True, kw_only=True):
     answers: Sequence[Answer]
     endings: Sequence[Ending]
     shared: Shared
+    streamed: bool
+    """Whether the new rows shall be told on their topics too."""
 
     def claims(self) -> set[tuple[Partition, int]]:
         """The partitions all this came from, and the epochs under which it was made."""
@@ -55,8 +57,14 @@ class _Work(msgspec.Struct, frozen=True, kw_only=True):
 class SqlResults:
     """The worker's side of the store."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, streamed: bool = False) -> None:
+        """
+        Args:
+            engine: of the store.
+            streamed: whether new rows shall be told on their topics too.
+        """
         self._engine = engine
+        self._streamed = streamed
 
     def record(
         self,
@@ -71,6 +79,7 @@ class SqlResults:
             answers=sorted((a for a in answers if storable(a.prediction)), key=order),
             endings=[*endings, *(unstorable(item, batch.version_id) for item in refused)],
             shared=shared_of(batch, len(answers), compute_s, datetime.now(UTC)),
+            streamed=self._streamed,
         )
         try:
             return written(self._engine, partial(_record, work=work, isolating=False))
@@ -110,9 +119,9 @@ def _keep(
     """Insert the answers that are new; the records settled by that, and endings for others."""
     refused: list[Answer] = []
     if isolating:
-        new, refused = insert_by_halves(connection, work.answers, work.shared)
+        new, refused = insert_by_halves(connection, work.answers, work.shared, work.streamed)
     else:
-        new = insert_results(connection, work.answers, work.shared)
+        new = insert_results(connection, work.answers, work.shared, work.streamed)
     set_aside = {id(answer) for answer in refused}
     taken = [answer for answer in work.answers if id(answer) not in set_aside]
     endings = [unstorable(answer.item, work.shared.model_version_id) for answer in refused]
