@@ -121,10 +121,22 @@ def test_records_that_come_as_a_rebalance_begins_are_not_lost(
         begin(log, rig.topic)
         until(lambda: not log.poll(0.1).gained)
         writer.append(rig.topic, [("key", b"a")])
-        states: Any = itertools.chain([False, True, True, False], itertools.repeat(False))
+        states: Any = itertools.chain([True], itertools.repeat(False))
         monkeypatch.setattr(KafkaLog, "_rejoining", property(lambda _: next(states)))
         monkeypatch.setattr(kafka_log, "LOOK_EVERY_S", 2.0)
         assert [record.value for record in log.poll(3.0).records] == [b"a"]
+
+
+def test_a_rebalance_that_outlasts_a_poll_is_ended(
+    rig: KafkaRig, broker: KafkaService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(rig.reader()) as log:
+        gain(log, rig.topic)
+        monkeypatch.setattr(kafka_log, "LOOK_EVERY_S", 0.004)
+        for _ in range(3):
+            later = KafkaRig(broker.url)
+            gain(log, later.topic)
+            later.delete()
 
 
 def test_a_new_topic_is_found_within_seconds(rig: KafkaRig, broker: KafkaService) -> None:

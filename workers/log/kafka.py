@@ -61,7 +61,7 @@ LAST_COMMIT_S: Final = 1.0
 LOOK_EVERY_S: Final = 0.1
 """How often a waiting poll looks whether partitions have moved."""
 REJOIN_PATIENCE_S: Final = 5.0
-"""How long a poll may last beyond its timeout for the sake of a rebalance."""
+"""How long a poll waits for the end of a rebalance, whatever its timeout."""
 
 
 class KafkaLog:
@@ -173,16 +173,15 @@ class KafkaLog:
 
     def _fetch(self, timeout_s: float) -> Mapping[TopicPartition, Sequence[Record]]:
         found: dict[TopicPartition, list[Record]] = {}
-        began = time.monotonic()
-        deadline, patience = began + timeout_s, began + REJOIN_PATIENCE_S
+        deadline = time.monotonic() + timeout_s
         while True:
-            left = (patience if self._rejoining else deadline) - time.monotonic()
+            left = deadline - time.monotonic()
             for tp, records in self._fetch_once(min(max(left, 0.0), LOOK_EVERY_S)).items():
                 found.setdefault(tp, []).extend(records)
-            now = time.monotonic()
-            if self._rejoining and now < patience:
-                continue
-            if found or now >= deadline or self._undecodable or self._members.moved:
+            if self._rejoining:
+                self._rejoin()
+            late = time.monotonic() >= deadline
+            if found or late or self._undecodable or self._members.moved:
                 return found
 
     def _high_watermark(self, tp: TopicPartition) -> int | None:
@@ -191,9 +190,20 @@ class KafkaLog:
 
     @property
     def _rejoining(self) -> bool:
-        """Whether a rebalance waits for us. The client forgets one that ends between two polls, and
-        begins another; so a poll stays until it has ended."""
         return bool(self._consumer.group_metadata().state == MemberState.REBALANCING)
+
+    def _rejoin(self) -> None:
+        """Stay until the rebalance that we are in has ended, at most `REJOIN_PATIENCE_S`.
+
+        The client's next poll would begin another in place of one that ended between two polls, and
+        would forget one that it began for a new topic: a member without heartbeats, for good.
+        """
+        coordinator = self._consumer._coordinator
+        coordinator.request_rejoin()
+        try:
+            coordinator.ensure_active_group(timeout_ms=REJOIN_PATIENCE_S * 1000)
+        except Exception as error:
+            self._failed(error)
 
     def _fetch_once(self, timeout_s: float) -> Mapping[TopicPartition, Sequence[Record]]:
         fetched.unpark(self._consumer._fetcher)
@@ -201,15 +211,23 @@ class KafkaLog:
             found: Mapping[TopicPartition, Sequence[Record]] = self._consumer.poll(
                 timeout_ms=timeout_s * 1000
             )
-        except Exception as error:  # whatever it is, polling goes on; its text may hold a record's
-            if self._failures.worth_saying(error, time.monotonic()):
-                name = type(error).__name__
-                _log.warning("Reading from Kafka fails with %s; trying again", name)
+        except Exception as error:
+            self._failed(error)
             time.sleep(timeout_s)
             return {}
         if found:
             self._failures.ended()
         return found
+
+    def _failed(self, error: Exception) -> None:
+        """Whatever it is, polling goes on; its text may hold a record's, so only its name is said.
+
+        Raises:
+            TextmillError: nothing came for ten minutes but failures that do not pass by themselves.
+        """
+        if self._failures.worth_saying(error, time.monotonic()):
+            name = type(error).__name__
+            _log.warning("Reading from Kafka fails with %s; trying again", name)
 
 
 def _log_failed_commit(offsets: Mapping[TopicPartition, Any], answer: object) -> None:
