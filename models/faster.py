@@ -14,8 +14,7 @@ the version allows, is not used, and the log says why.
 """
 
 import logging
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +22,7 @@ import tensorflow as tf
 
 from models.answering.tracing import array_of, traced
 from models.compression import serving
+from models.gains import Gains, call
 from models.live_model import LiveModel
 from models.shapes import bucket
 from schemas.errors import ArtifactError
@@ -36,42 +36,26 @@ FEW: Final = ((16, 32), (64, 32))
 """Those that tell enough of a way that is good for any shape, as a start should be quick."""
 GAIN: Final = 0.95
 """What takes longer than this part of the usual time is not worth another way."""
-ROUNDS: Final = 5
-"""Runs of each way and shape; the shortest counts, as the machine may be busy."""
-
-Seconds = Callable[[Callable[[], object]], float]
-"""Gives the seconds that a call takes."""
 
 
-def best_of(call: Callable[[], object]) -> float:
-    """Seconds of the shortest of some runs, after one that does not count."""
-    call()
-    taken = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - started)
-    return min(taken)
-
-
-def chosen(model: LiveModel, run: RunConfig, seconds: Seconds = best_of) -> LiveModel:
+def chosen(model: LiveModel, run: RunConfig, gains: Gains) -> LiveModel:
     """The model, or one of the same answers that is faster here.
 
     Args:
-        model: a warm model.
+        model: as it was loaded.
         run: what its version wishes.
-        seconds: how a way of running is timed.
+        gains: what was measured before, and how.
     """
     if run.precision == "float32":
-        model = _folded(model, seconds)
+        model = _folded(model, gains)
     else:
-        model = _in_precision(model, run, seconds)
+        model = _in_precision(model, run, gains)
     if run.jit:
-        _compile(model, run, seconds)
-    return _of_builds(model, seconds)
+        _compile(model, run, gains)
+    return _of_builds(model, gains)
 
 
-def _of_builds(model: LiveModel, seconds: Seconds) -> LiveModel:
+def _of_builds(model: LiveModel, gains: Gains) -> LiveModel:
     """Return the fastest of the version's allowed builds and what was chosen before."""
     origin = model
     for name, build in serving.allowed(model).items():
@@ -81,22 +65,22 @@ def _of_builds(model: LiveModel, seconds: Seconds) -> LiveModel:
             _say(model, f"{name} is not used: {error}")
             continue
         lost = f"{build.deltas.loss:g} points lost of {model.manifest.allowed_loss:g} allowed"
-        model = _better(model, other, (name, f"answers by {name} ({lost})"), FEW, seconds)
+        model = _better(model, other, (name, f"answers by {name} ({lost})"), FEW, gains)
     return model
 
 
-def _folded(model: LiveModel, seconds: Seconds) -> LiveModel:
+def _folded(model: LiveModel, gains: Gains) -> LiveModel:
     other = model.folded()
     if other is None:
         return model
-    return _better(model, other, ("folding", "is folded"), FEW, seconds)
+    return _better(model, other, ("folding", "is folded"), FEW, gains)
 
 
-def _in_precision(model: LiveModel, run: RunConfig, seconds: Seconds) -> LiveModel:
+def _in_precision(model: LiveModel, run: RunConfig, gains: Gains) -> LiveModel:
     other = model.computing_in(run.precision)
     other.tolerance = run.tolerance
     words = (run.precision, f"computes in {run.precision}")
-    return _better(model, other, words, SHAPES, seconds)
+    return _better(model, other, words, SHAPES, gains)
 
 
 def _better(
@@ -104,7 +88,7 @@ def _better(
     other: LiveModel,
     words: tuple[str, str],
     shapes: Iterable[tuple[int, int]],
-    seconds: Seconds,
+    gains: Gains,
 ) -> LiveModel:
     """Return `other` where it gives the samples' answers and is faster, else `model`.
 
@@ -116,26 +100,15 @@ def _better(
     except ArtifactError as error:
         _say(model, f"{way} is not used: {error}")
         return model
-    arrays = _arrays(model, shapes)
-    usual, wished = (
-        sum(seconds(_call(one.answerer.run, ids)) for ids in arrays) for one in (model, other)
-    )
-    if wished > GAIN * usual:
-        _say(model, f"{way} is not used: {usual / wished:.2f} times as fast here")
+    gain = gains.gain(model, other, shapes)
+    if gain < 1 / GAIN:
+        _say(model, f"{way} is not used: {gain:.2f} times as fast here")
         return model
-    _say(model, f"{goes_it}: {usual / wished:.2f} times as fast here")
+    _say(model, f"{goes_it}: {gain:.2f} times as fast here")
     return other
 
 
-def _arrays(model: LiveModel, shapes: Iterable[tuple[int, int]]) -> list[Any]:
-    return [tf.convert_to_tensor(model.warm_array(*shape)) for shape in shapes]
-
-
-def _call(run: Callable[[Any], Any], ids: Any) -> Callable[[], object]:
-    return lambda: [array_of(array) for array in run(ids)]
-
-
-def _compile(model: LiveModel, run: RunConfig, seconds: Seconds) -> None:
+def _compile(model: LiveModel, run: RunConfig, gains: Gains) -> None:
     usual, answerer = model.answerer.run, model.answerer
     compiled = traced(answerer.read, model.network, jit=True)
     good = []
@@ -146,12 +119,16 @@ def _compile(model: LiveModel, run: RunConfig, seconds: Seconds) -> None:
         except Exception as error:  # XLA knows fewer operations than TensorFlow; no common root
             _say(model, f"XLA is not used: it cannot compile this network, {type(error).__name__}")
             return
-        if same and seconds(_call(compiled, ids)) <= GAIN * seconds(_call(usual, ids)):
+        if same and _faster(compiled, usual, ids, gains):
             good.append(shape)
     _say(model, f"XLA is faster and answers the same in {len(good)} of {len(SHAPES)} shapes")
     if good:
         answerer.run = ShapedRun(usual, compiled, good)
         model.build = "keras-jit"
+
+
+def _faster(one: Any, usual: Any, ids: Any, gains: Gains) -> bool:
+    return gains.seconds(call(one, ids)) <= GAIN * gains.seconds(call(usual, ids))
 
 
 def _agree(usual: Any, other: Any, tolerance: float) -> bool:

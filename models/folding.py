@@ -62,7 +62,7 @@ def _strongest(ids: Any, vocabulary: int, width: int, filters: int) -> Any:
     """Return the strongest match [batch, filters] of every filter of one width."""
     padded = ops.pad(ids, ((0, 0), (0, width - 1)))
     rows = [
-        keras.layers.Embedding(vocabulary, filters, name=f"width_{width}_{place}")(
+        keras.layers.Embedding(vocabulary, filters, "zeros", name=f"width_{width}_{place}")(
             padded[:, place : place - width + 1 or None]
         )
         for place in range(width)

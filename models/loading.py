@@ -5,6 +5,7 @@ from pathlib import Path
 from models import artifact, faster
 from models.cascade import LiveCascade
 from models.exits import LiveExits
+from models.gains import Gains
 from models.live_model import LiveModel
 from schemas.model_version import AS_USUAL
 
@@ -20,10 +21,14 @@ def load(directory: Path) -> LiveModel:
     return (LiveExits if manifest.exits else LiveModel).load(directory)
 
 
-def as_served(model: LiveModel) -> LiveModel:
-    """Return a warm model in the way that workers run it, each part of a cascade in its own."""
+def as_served(model: LiveModel, gains: Gains | None = None) -> LiveModel:
+    """Return a model in the way that workers run it, each part of a cascade in its own.
+
+    `gains`: what was measured here before; None: nothing.
+    """
+    gains = gains or Gains()
     if isinstance(model, LiveCascade):
-        return model.of_parts(as_served(model.cheap), as_served(model.strong))
+        return model.of_parts(as_served(model.cheap, gains), as_served(model.strong, gains))
     if isinstance(model, LiveExits):
         return model
-    return faster.chosen(model, model.manifest.run or AS_USUAL)
+    return faster.chosen(model, model.manifest.run or AS_USUAL, gains)

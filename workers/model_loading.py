@@ -12,6 +12,7 @@ import_tensorflow()
 import tensorflow as tf  # noqa: E402
 
 from models import loading  # noqa: E402  # after TensorFlow has had its say
+from models.gains import Gains  # noqa: E402
 from models.live_model import LiveModel  # noqa: E402
 from models.shapes import LENGTHS, TOKEN_BUDGET  # noqa: E402
 from schemas.errors import ArtifactError, UnavailableError  # noqa: E402
@@ -38,11 +39,14 @@ TIMED_S: Final = 0.1
 
 
 def loader(store: ArtifactStore | None) -> Callable[[ModelVersion], LiveModel]:
-    """What loads versions whose files a store may have."""
-    return lambda version: load(version, store)
+    """What loads versions whose files a store may have, and times those of one kind once."""
+    gains = Gains()
+    return lambda version: load(version, store, gains)
 
 
-def load(version: ModelVersion, store: ArtifactStore | None = None) -> LiveModel:
+def load(
+    version: ModelVersion, store: ArtifactStore | None = None, gains: Gains | None = None
+) -> LiveModel:
     """Check, load, warm and prove a version: this machine's starter, the store's copy, or what lies
     at its path.
 
@@ -52,21 +56,21 @@ def load(version: ModelVersion, store: ArtifactStore | None = None) -> LiveModel
             or a device that cannot run it.
     """
     try:
-        return _load(version, store)
+        return _load(version, store, gains)
     except (ArtifactError, UnavailableError):
         raise
     except Exception as error:  # TensorFlow's have no root; a GPU without memory, mostly
         raise ArtifactError(f"{version} cannot run here: {type(error).__name__}.") from error
 
 
-def _load(version: ModelVersion, store: ArtifactStore | None) -> LiveModel:
+def _load(version: ModelVersion, store: ArtifactStore | None, gains: Gains | None) -> LiveModel:
     path = located(version, store)
     model = loading.load(path)
     if artifact.digest(model.manifest) != version.digest:
         raise ArtifactError(f"{path} does not hold {version}.")
+    model = loading.as_served(model, gains)
     model.warm_up((length, 1) for length in LENGTHS if length <= WARM_LENGTH)
     model.warm_up([(WARM_LENGTH, TOKEN_BUDGET // WARM_LENGTH)])
     model.check_samples()
-    model = loading.as_served(model)
     model.time(TIMED, TIMED_S)
     return model

@@ -17,6 +17,7 @@ from models import artifact, faster
 from models.compression import builds, child, flatbuffer, serving
 from models.compression.builds import Measured, Texts
 from models.compression.litert import STEPS, TILE, LiteRun, tiles
+from models.gains import Gains, Seconds
 from models.live_model import USUAL, LiveModel
 from models.training.reading.corpus import Reading
 from schemas.errors import ArtifactError
@@ -126,11 +127,11 @@ def test_a_worker_serves_the_fastest_that_is_allowed(
     quantised: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    model = faster.chosen(LiveModel.load(quantised), AS_USUAL, _each_faster())
+    model = faster.chosen(LiveModel.load(quantised), AS_USUAL, Gains(_each_faster()))
     assert model.build == list(serving.allowed(model))[-1]
     assert "answers by litert-int8" in caplog.text
     assert "points lost of 100 allowed" in caplog.text
-    usual = faster.chosen(LiveModel.load(quantised), AS_USUAL, lambda call: 1.0)
+    usual = faster.chosen(LiveModel.load(quantised), AS_USUAL, Gains(lambda call: 1.0))
     assert usual.build == USUAL
 
 
@@ -143,7 +144,7 @@ def test_what_loses_more_than_allowed_is_not_even_read(quantised: Path) -> None:
         assert most == 0.0 or not names
 
 
-def _each_faster() -> faster.Seconds:
+def _each_faster() -> Seconds:
     """Each call takes less than the one before it."""
     left = iter(range(1000, 0, -1))
     return lambda call: 0.5 ** (1000 - next(left))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from msgspec import UNSET
 
 from models import artifact, faster
+from models.gains import Gains
 from models.live_model import LiveModel
 from schemas.errors import ArtifactError
 from schemas.model_version import AS_USUAL, Manifest, RunConfig
@@ -42,7 +43,7 @@ def test_compiled_shapes_give_the_same_answers_and_others_run_as_usual(
     caplog.set_level("INFO")
     model = LiveModel.load(version)
     expected = model.predict_texts(MANY)
-    assert faster.chosen(model, JIT, Timer(0.5, 1.0)) is model
+    assert faster.chosen(model, JIT, Gains(Timer(0.5, 1.0))) is model
     run = model.answerer.run
     assert isinstance(run, faster.ShapedRun)
     assert "XLA is faster and answers the same in 1 of 1 shapes" in caplog.text
@@ -65,9 +66,9 @@ def test_compiled_shapes_give_the_same_answers_and_others_run_as_usual(
 def test_what_is_not_faster_is_not_used(version: Path, few: None) -> None:
     model = LiveModel.load(version)
     usual = model.answerer.run
-    assert faster.chosen(model, JIT, Timer(1.0, 1.0)).answerer.run is usual
+    assert faster.chosen(model, JIT, Gains(Timer(1.0, 1.0))).answerer.run is usual
     half = RunConfig(precision="bfloat16", tolerance=0.1)
-    assert faster.chosen(model, half, Timer(1.0, 1.0)) is model
+    assert faster.chosen(model, half, Gains(Timer(1.0, 1.0))) is model
 
 
 def test_a_network_that_xla_cannot_compile_runs_as_usual(
@@ -82,7 +83,7 @@ def test_a_network_that_xla_cannot_compile_runs_as_usual(
 
     model.answerer.read = printing  # type: ignore[method-assign]
     usual = model.answerer.run
-    assert faster.chosen(model, JIT, Timer(1.0, 1.0)).answerer.run is usual
+    assert faster.chosen(model, JIT, Gains(Timer(1.0, 1.0))).answerer.run is usual
     assert "it cannot compile this network" in caplog.text
 
 

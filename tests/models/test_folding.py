@@ -1,6 +1,5 @@
 """A folded network answers as the one that it was made of, and is used only where it is faster."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -10,6 +9,7 @@ import pytest
 from models import catalog, faster, folding
 from models.encoders.bag import BagConfig
 from models.encoders.textcnn import TextCNNConfig
+from models.gains import Gains
 from models.heads.classification import ClassificationConfig
 from models.live_model import LiveModel
 from models.text.features import FeatureConfig
@@ -56,15 +56,23 @@ def test_a_version_is_folded_where_that_is_faster(
 ) -> None:
     caplog.set_level("INFO")
     model = LiveModel.load(version)
-    assert faster.chosen(model, AS_USUAL, _timer(1.0, 1.0)) is model
+    assert faster.chosen(model, AS_USUAL, _timed(1.0, 1.0)) is model
     assert "toy: folding is not used: 1.00 times as fast here" in caplog.text
-    other = faster.chosen(model, AS_USUAL, _timer(1.0, 0.25))
+    other = faster.chosen(model, AS_USUAL, _timed(1.0, 0.25))
     assert "toy: is folded: 4.00 times as fast here" in caplog.text
     assert other.array_tokens == folding.ARRAY_TOKENS
     assert other.weight_bytes > model.weight_bytes
     texts = ["play the music", "", "what is the weather like in the city " * 30]
     expected = model.predict_texts(texts)
     assert all(map(model.answerer.agree, expected, other.predict_texts(texts)))
+
+
+def test_the_next_version_of_a_kind_is_not_timed_again(version: Path) -> None:
+    gains = _timed(1.0, 0.25)  # has nothing to say after that
+    first, second = (faster.chosen(LiveModel.load(version), AS_USUAL, gains) for _ in range(2))
+    assert first.build == second.build == "keras-folded"
+    texts = ["play the music", ""]
+    assert all(map(first.answerer.agree, first.predict_texts(texts), second.predict_texts(texts)))
 
 
 def test_a_folded_network_of_other_answers_is_not_used(
@@ -77,11 +85,11 @@ def test_a_folded_network_of_other_answers_is_not_used(
     layer = other.network.get_layer("width_3_0")
     layer.set_weights([weights + 1 for weights in layer.get_weights()])
     monkeypatch.setattr(model, "folded", lambda: other)
-    assert faster.chosen(model, AS_USUAL, _timer(1.0, 0.25)) is model
+    assert faster.chosen(model, AS_USUAL, _timed(1.0, 0.25)) is model
     assert "folding is not used: toy does not give its own sample answer" in caplog.text
 
 
-def _timer(usual: float, folded: float) -> Callable[[Callable[[], object]], float]:
+def _timed(usual: float, folded: float) -> Gains:
     """What each call of the first network takes, then each of the other."""
     times = iter([usual] * len(faster.FEW) + [folded] * len(faster.FEW))
-    return lambda call: next(times)
+    return Gains(lambda call: next(times))
