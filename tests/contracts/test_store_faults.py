@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from schemas.errors import UnavailableError
 from tests.contracts.store_world import World, partition
-from workers.sql import transaction
+from workers.sql import idle, transaction
 from workers.sql.engine import open_engine
 from workers.sql.errors import translated
 from workers.sql.upgrade import upgrade
@@ -133,6 +133,31 @@ def test_connections_cut_again_and_again(on_postgres: World, killed: list[int]) 
 
     claim = world.ledger.claim(world.p, "second")
     assert (claim.next_offset, claim.settled) == (offset, frozenset())
+
+
+def test_a_connection_cut_while_it_lay_idle_is_replaced_before_it_is_used(
+    on_postgres: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idle, "ASK_AFTER_S", 0.0)
+    assert on_postgres.answered() == {}
+    admin = create_engine(on_postgres.engine.url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        assert connection.execute(KILL).scalar_one() >= 1
+    admin.dispose()
+    assert on_postgres.answered() == {}  # a reader, who does not try again
+
+
+def test_a_busy_connection_is_not_asked_whether_it_lives(
+    on_postgres: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(on_postgres.engine.dialect, "do_ping", asked.append)
+    for _ in range(3):
+        on_postgres.answered()
+    assert asked == []
+    monkeypatch.setattr(idle, "ASK_AFTER_S", 0.0)
+    on_postgres.answered()
+    assert len(asked) == 1
 
 
 def test_locks_taken_in_a_ring_are_resolved(on_postgres: World) -> None:

@@ -7,8 +7,8 @@ cut. (With `NORMAL` the file stays consistent, but the last commits may vanish, 
 answers that somebody has read. FULL costs one fsync a batch: 0.1 to 5 ms for 256 rows.)
 
 **PostgreSQL**: psycopg 3, `READ COMMITTED` (the protocol needs each statement to see what others
-have committed before it), time limits for statements and locks, dead connections found by pre-ping
-and keep-alives.
+have committed before it), time limits for statements and locks, dead connections found by asking
+those that lay idle and by keep-alives.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from schemas.errors import SettingsError
+from workers.sql.idle import ask_the_idle
 
 WRITES = "textmill_writes"
 """Execution option of a connection whose transactions write."""
@@ -45,14 +46,15 @@ def open_engine(url: str) -> Engine:
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         connect_args=_postgresql_arguments(parsed),
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_S,
         **_common(),
     )
+    ask_the_idle(engine)
+    return engine
 
 
 def _common() -> dict[str, Any]:
