@@ -235,6 +235,21 @@ def parquet_batches(name: str, needed: Sequence[str]) -> Iterator[Any]:
         raise DataError(f"Cannot read {name}: {error}.") from error
 
 
+def parquet_schema(name: str) -> Any:
+    """The Arrow schema of a Parquet file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(name)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"Cannot read {name}: {error}.") from error
+
+
 def _parquet(name: str, needed: Sequence[str]) -> Rows:
     batches = parquet_batches(name, needed)
     rows = (values for batch in batches for values in batch.to_pylist())

@@ -6,7 +6,7 @@ from typing import Any
 
 from producers.bulk.request import Request, check_unchanged
 from producers.bulk.source import found
-from producers.rows import good_rows, is_parquet, parquet_batches
+from producers.rows import good_rows, is_parquet, parquet_batches, parquet_schema
 
 
 class Again:
@@ -46,6 +46,19 @@ class Again:
         table = pa.Table.from_batches(held) if held else []
         self._rest = table[number:] if held else None
         return table[:number]
+
+
+def schema_of(request: Request) -> Any:
+    """The Arrow schema of an input that is one file of Parquet; None of any other.
+
+    Raises:
+        DataError: it cannot be read, or has changed.
+    """
+    (first, *more) = request.files
+    if more or not is_parquet(first.path):
+        return None
+    check_unchanged(first)
+    return parquet_schema(first.path)
 
 
 def _good(request: Request) -> Iterator[dict[str, Any]]:
