@@ -235,6 +235,21 @@ def parquet_batches(name: str, needed: Sequence[str]) -> Iterator[Any]:
         raise DataError(f"Cannot read {name}: {error}.") from error
 
 
+def parquet_rows(name: str) -> int:
+    """How many rows a Parquet file says that it has.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(name).num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"Cannot read {name}: {error}.") from error
+
+
 def parquet_schema(name: str) -> Any:
     """The Arrow schema of a Parquet file.
 

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bulk.source import blocks
+from benchmarks.bulk.verdict import judged
 from benchmarks.peers.model import load
 
 TEXTS = 4096
-NEAR = 1e-4
-"""Where the two best labels lie so close, rounding may choose between them."""
-FAR = 1e-3
-"""Scores that differ more are of another text."""
 
 
 def main() -> None:
@@ -37,16 +34,6 @@ def main() -> None:
                 if (verdict := judged(answer, label, score)) is not None:
                     counts[verdict] += 1
     print(json.dumps(counts))
-
-
-def judged(answer: Any, label: str | None, score: float | None) -> str | None:
-    """What is wrong with a row; None: nothing."""
-    if score is None or abs(answer.score - score) > FAR:
-        return "wrong"
-    if answer.label == label:
-        return None
-    first, second = sorted(answer.scores.values(), reverse=True)[:2]
-    return "near" if label in answer.scores and first - second < NEAR else "wrong"
 
 
 def _cut(columns: list[list[Any]], first: int) -> list[list[Any]]:

@@ -13,6 +13,10 @@ from benchmarks.processes import ROOT, module
 from benchmarks.rig import Rig
 from schemas.errors import TextmillError
 
+NEAR = 1e-4
+"""Where the two best labels lie so close, rounding may choose between them."""
+FAR = 1e-3
+"""Scores that differ more are of another text."""
 _ROWS = "SELECT count(*), count(DISTINCT job_id) FROM result WHERE bulk_id = :one"
 _AGAIN = "SELECT count(*) FROM ending WHERE bulk_id = :one AND state = 'DUPLICATE'"
 _OTHERS = "SELECT count(*) FROM ending WHERE bulk_id = :one AND state <> 'DUPLICATE'"
@@ -45,6 +49,22 @@ def labelled(version: Path, found: Path) -> dict[str, Any]:
         raise TextmillError(f"The version could not be asked: {done.stderr[-1000:]}")
     counts: dict[str, Any] = json.loads(done.stdout)
     return {"wrong_answers": counts["wrong"], "near_labels": counts["near"]}
+
+
+def judged(answer: Any, label: str | None, score: float | None) -> str | None:
+    """What is wrong with a row; None: nothing.
+
+    Args:
+        answer: the version's, with `label`, `score` and the `scores` of the best labels.
+        label: of the row.
+        score: of the row.
+    """
+    if score is None or abs(answer.score - score) > FAR:
+        return "wrong"
+    if answer.label == label:
+        return None
+    first, second = sorted(answer.scores.values(), reverse=True)[:2]
+    return "near" if label in answer.scores and first - second < NEAR else "wrong"
 
 
 def in_tables(where: Rig, bulk_id: str, rows: int) -> dict[str, int]:

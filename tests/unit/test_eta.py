@@ -6,7 +6,7 @@ from bisect import bisect
 import pytest
 
 from workers.core.cost import Cost
-from workers.core.eta import Piece, done_part, remaining_s, weight
+from workers.core.eta import Piece, done_part, remaining_s, to_come, weight
 
 EVEN = [Piece(100, 1000)] * 10
 COST = Cost(call_s=0.0, token_s=0.001)
@@ -71,3 +71,12 @@ def test_at_a_quarter_of_the_way_it_errs_by_15_percent_at_most(shape: str, seed:
     left = remaining_s(pieces, done(at), done(at) - done(at - window), window, [cost], 1)
 
     assert left == pytest.approx(now - at, rel=0.15)
+
+
+def test_rows_that_are_not_read_yet_are_thought_to_be_as_those_that_are() -> None:
+    pieces = [Piece(90, 1000), Piece(30, 200)]
+
+    assert to_come(pieces, 150, 600) == Piece(360, 3600)
+    assert to_come(pieces, 150, 150) == Piece(0, 0)
+    assert to_come(pieces, 150, 149) == Piece(0, 0)
+    assert to_come([], 0, 600) == Piece(0, 0)

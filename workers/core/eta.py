@@ -47,6 +47,20 @@ def done_part(pieces: Sequence[Piece], done: int, cost: Cost | None) -> float:
     return weight(behind, cost) / whole
 
 
+def to_come(pieces: Sequence[Piece], read: int, expected: int) -> Piece:
+    """The documents of rows that are not read yet, thought to be as those that are.
+
+    Args:
+        pieces: of what is read.
+        read: rows of it.
+        expected: rows of the whole.
+    """
+    more = max(expected - read, 0) / read if read else 0.0
+    documents = sum(piece.documents for piece in pieces)
+    tokens = sum(piece.tokens for piece in pieces)
+    return Piece(round(documents * more), round(tokens * more))
+
+
 def remaining_s(
     pieces: Sequence[Piece],
     done: int,
