@@ -16,8 +16,9 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from producers.parquet import listed
 from schemas.errors import UnavailableError, UsageError
-from workers.block import Block, listed
+from workers.block import Block
 
 Write = Callable[[Block], None]
 """Takes some rows."""
@@ -162,7 +163,7 @@ def _array(column: Any, one: Column, wanted: Any) -> Any:
         if one.arrow is not None or column.type == wanted or one.kind in {"int", "float"}:
             return column.cast(wanted)
         column = listed(column)
-    if one.arrow is None and one.kind in {"string", "json"}:
+    if one.arrow is None and one.kind == "json":
         column = [None if value is None else plain(value) for value in column]
     return pa.array(column, wanted)
 

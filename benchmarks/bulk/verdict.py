@@ -63,8 +63,7 @@ def judged(answer: Any, label: str | None, score: float | None) -> str | None:
         return "wrong"
     if answer.label == label:
         return None
-    first, second = sorted(answer.scores.values(), reverse=True)[:2]
-    return "near" if label in answer.scores and first - second < NEAR else "wrong"
+    return "near" if answer.scores.get(label, 0.0) > answer.score - NEAR else "wrong"
 
 
 def in_tables(where: Rig, bulk_id: str, rows: int) -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from producers.bulk.request import File, Request, check_unchanged
 from producers.opening import PACKED
-from producers.rows import is_parquet, parquet_rows
+from producers.parquet import is_parquet, rows_in
 from schemas.errors import DataError
 
 LOOKS: Final = 16
@@ -32,7 +32,7 @@ def _rows(file: File) -> int | None:
     if path.is_dir():
         return len(list(path.glob("*.txt")))
     if is_parquet(file.path):
-        return parquet_rows(file.path)
+        return rows_in(file.path)
     return None if file.path.endswith(tuple(PACKED)) else _lines(path, file.size)
 
 

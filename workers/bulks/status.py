@@ -9,7 +9,7 @@ import msgspec
 from producers.bulk.expected import expected_rows
 from workers.assembly import Store
 from workers.core.cost import Cost
-from workers.core.eta import Piece, remaining_s, to_come
+from workers.core.eta import Piece, going_on, remaining_s, to_come
 from workers.sql.bulk_answers import lately
 from workers.sql.bulk_progress import Counts, counts, version_of
 from workers.sql.bulks import PRIORITIES, FoundBulk, Submitted
@@ -127,11 +127,12 @@ def _state(found: FoundBulk, outstanding: int) -> str:
 
 
 def _lately(store: Store, found: FoundBulk) -> tuple[int, float]:
-    """Answers of the last while, over all tasks, and how many seconds that is."""
+    """Answers of the last while, over all tasks, and how many seconds that is; a while in which
+    nothing came, because somebody died, lies before it."""
     now, tasks = datetime.now(UTC), [task.value for task in found.request.tasks]
     since = now - timedelta(seconds=RECENT_S)
-    number, first = lately(store.engine, found.bulk_id, tasks, since)
-    return number, 0.0 if first is None else (now - first).total_seconds()
+    came = lately(store.engine, found.bulk_id, tasks, since)
+    return going_on([((now - at).total_seconds(), number) for at, number in came])
 
 
 def _eta(
