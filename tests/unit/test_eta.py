@@ -99,7 +99,7 @@ def still(begin: float, end: float) -> list[tuple[float, int]]:
         (STEADY, 12_000, 30.0),
         (still(20.0, 12.0), 4800, 12.0),
         (still(20.0, 18.0), 11_300, 30.0),  # too short a while
-        (still(10.0, 3.0), 9200, 30.0),  # too short ago
+        (still(10.0, 3.0), 9300, 30.0),  # too short ago
         ([one for one in still(29.0, 24.0) if not 9.0 < one[0] < 15.0], 3600, 9.0),  # the last one
         ([(28.0, 5), (20.0, 5), (11.0, 5), (2.0, 5)], 20, 28.0),  # slow batches
     ],
