@@ -26,6 +26,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "scaling": (),
     "growth": (),
     "hot_update": (),
+    "bulk": (),
 }
 SMALL: dict[str, tuple[str, ...]] = {
     "throughput": ("--texts", "2000", "--limit", "10"),
@@ -35,6 +36,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "scaling": ("--seconds", "5", "--most", "2"),
     "growth": ("--most", "10000", "--rows", "100000"),
     "hot_update": ("--small",),
+    "bulk": ("--small",),
 }
 
 

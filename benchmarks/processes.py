@@ -69,6 +69,37 @@ class Child:
         """The end of what it wrote."""
         return self.log.read_text(errors="replace")[-_TAIL:].strip()
 
+    def wait(self, seconds: float) -> None:
+        """Returns when it has ended well.
+
+        Raises:
+            ChildEndedError: it ended otherwise, or not within this time.
+        """
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise ChildEndedError(f"{self.name} runs on: {self.said()}") from None
+        if code:
+            raise ChildEndedError(f"{self.name} ended with {code}: {self.said()}")
+
+    def kill(self) -> None:
+        """SIGKILL to it alone; returns when it is dead."""
+        self._popen.kill()
+        self._popen.wait()
+
+    def kill_one(self, word: str) -> None:
+        """SIGKILL to the first process of its family whose command line has this word.
+
+        Raises:
+            ChildEndedError: there is none.
+        """
+        root = Process.of(self.pid)
+        for member in root.family() if root else []:
+            if word in command_line(member.pid):
+                member.signal(signal.SIGKILL)
+                return
+        raise ChildEndedError(f"{self.name} has no {word}: {self.said()}")
+
     def stop(self) -> None:
         """SIGTERM; to those of its family that outlive it too, and SIGKILL to whoever lingers."""
         root = Process.of(self.pid)
@@ -126,6 +157,14 @@ class _Meter:
             except OSError:  # it has ended since
                 continue
         return Use(time.time(), sum(self._cpu.values()), memory)
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def cpu_s(pid: int) -> float:

@@ -22,8 +22,20 @@ def say(what: str) -> None:
     _progress.print(what, markup=False)
 
 
-def finish(found: Mapping[str, Any], as_json: bool, out: Path | None = None) -> None:
-    """Print the result: one JSON object, or a table of what it holds; into `out` as JSON too."""
+def finish(
+    found: Mapping[str, Any],
+    as_json: bool,
+    out: Path | None = None,
+    aims: Mapping[str, str] | None = None,
+) -> None:
+    """Print the result: one JSON object, or a table of what it holds; into `out` as JSON too.
+
+    Args:
+        found: the result.
+        as_json: no table.
+        out: a folder.
+        aims: what is wanted of values, by their names in the table, beside them.
+    """
     document = msgspec.json.encode(machine() | dict(found))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -35,7 +47,7 @@ def finish(found: Mapping[str, Any], as_json: bool, out: Path | None = None) -> 
     console = Console(highlight=False)
     table = Table(title=str(found["benchmark"]), title_justify="left", show_header=False)
     for name, value in flat(found).items():
-        table.add_row(name, shown(value))
+        table.add_row(name, shown(value), *([aims.get(name, "")] if aims else []))
     console.print(table)
 
 

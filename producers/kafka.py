@@ -18,6 +18,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from producers.connection import connect, hushed, unreachable
+from producers.partitions import ByChecksum
 from schemas.errors import UnavailableError, UsageError
 from schemas.settings import KafkaSettings
 from schemas.wire import MAX_RECORD_BYTES
@@ -36,6 +37,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "max_request_size": MAX_RECORD_BYTES,
     "max_block_ms": 2000,  # to learn of a topic
     "metrics_enabled": False,
+    "partitioner": ByChecksum(),
 }
 
 

@@ -18,14 +18,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from producers.header import require
 from producers.opening import LONGEST, lines, shown, unpacked
+from producers.parquet import batches, dicts, is_parquet
 from schemas import wire
 from schemas.errors import DataError, InvalidJobError
 
 JSON_SUFFIXES: Final = frozenset({".jsonl", ".ndjson", ".json"})
 PLAIN_SUFFIXES: Final = frozenset({".txt", ".text"})
 TEXT: Final = "text"
-PARQUET_ROWS: Final = 1000
 _ESCAPES: Final = "surrogateescape"
 
 
@@ -42,13 +43,19 @@ class Row(NamedTuple):
 Rows = Iterator[Row]
 
 
-def rows(name: str, needed: Sequence[str], tell: Callable[[str], None]) -> Rows:
+def rows(
+    name: str,
+    needed: Sequence[str],
+    tell: Callable[[str], None],
+    only: Sequence[str] | None = None,
+) -> Rows:
     """The rows of a file; blank lines are passed over.
 
     Args:
         name: path of a file or directory, or `-`.
         needed: columns that must be there, where the file says once which it has.
         tell: told what a person should know of the file.
+        only: columns that are enough, where it is quicker to leave others out; None: all.
 
     Raises:
         DataError: the file cannot be read, or lacks a column.
@@ -57,7 +64,7 @@ def rows(name: str, needed: Sequence[str], tell: Callable[[str], None]) -> Rows:
         return _directory(Path(name))
     suffix = Path(unpacked(name)).suffix.lower()
     if is_parquet(name):
-        return _parquet(name, needed)
+        return _parquet(name, needed, only)
     if suffix in {".csv", ".tsv"}:
         return _table(name, needed, "," if suffix == ".csv" else "\t", tell)
     is_json = True if suffix in JSON_SUFFIXES else False if suffix in PLAIN_SUFFIXES else None
@@ -211,46 +218,6 @@ def _is_spoilt(value: str) -> bool:
     return not value.isascii() and any("\udc80" <= sign <= "\udcff" for sign in value)
 
 
-def is_parquet(name: str) -> bool:
-    """Whether a file of this name is read as Parquet."""
-    return Path(unpacked(name)).suffix.lower() == ".parquet" and not Path(name).is_dir()
-
-
-def parquet_batches(name: str, needed: Sequence[str]) -> Iterator[Any]:
-    """The rows of a Parquet file as Arrow batches.
-
-    Raises:
-        DataError: it cannot be read, or lacks a column.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise DataError(f"{name}: Parquet needs pyarrow: pip install pyarrow.") from None
-    try:
-        with pq.ParquetFile(name, buffer_size=1 << 20, pre_buffer=False) as file:
-            require(name, needed, file.schema_arrow.names)
-            yield from file.iter_batches(PARQUET_ROWS)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"Cannot read {name}: {error}.") from error
-
-
-def _parquet(name: str, needed: Sequence[str]) -> Rows:
-    batches = parquet_batches(name, needed)
-    rows = (values for batch in batches for values in batch.to_pylist())
-    return (Row(number, values) for number, values in enumerate(rows, 1))
-
-
-def require(name: str, needed: Sequence[str], header: Sequence[str]) -> None:
-    """Refuse a file that says which columns it has and lacks one.
-
-    Raises:
-        DataError: names it, and those that are there.
-    """
-    for column in needed:
-        if column not in header and column.partition(".")[0] not in header:
-            there = ", ".join(header[:20]) or "it is empty"
-            raise DataError(
-                f"{shown(name)} has no column `{column}`: {there}. Name another one with "
-                "--text-column or --id-column."
-            )
+def _parquet(name: str, needed: Sequence[str], only: Sequence[str] | None) -> Rows:
+    every = (values for batch in batches(name, needed, only) for values in dicts(batch))
+    return (Row(number, values) for number, values in enumerate(every, 1))

@@ -7,6 +7,8 @@ list, or an Arrow array where it came as one, and goes to its file as it is.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from producers.parquet import dicts
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -58,7 +60,7 @@ class Beside:
 
     def rows(self) -> Rows:
         """See `Block`; the dicts of the source themselves, with our columns."""
-        rows = self._source if isinstance(self._source, list) else _dicts(self._source)
+        rows = self._source if isinstance(self._source, list) else dicts(self._source)
         for name, values in self._own.items():
             for row, value in zip(rows, values, strict=True):
                 row[name] = value
@@ -71,25 +73,3 @@ class Beside:
         if isinstance(self._source, list):
             return [row.get(name) for row in self._source]
         return self._source.column(name)
-
-
-def listed(column: Any) -> list[Any]:
-    """The values of a column as a list."""
-    if isinstance(column, list):
-        return column
-    import pyarrow as pa
-
-    kind = column.type
-    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    if pa.types.is_string(kind) or (plain and not column.null_count):  # three times as fast
-        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        values: list[Any] = array.to_numpy(zero_copy_only=False).tolist()
-    else:
-        values = column.to_pylist()
-    return values
-
-
-def _dicts(table: Any) -> list[dict[str, Any]]:
-    names = table.column_names
-    columns = [listed(column) for column in table.columns]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]

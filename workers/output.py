@@ -16,8 +16,9 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from producers.parquet import listed
 from schemas.errors import UnavailableError, UsageError
-from workers.block import Block, listed
+from workers.block import Block
 
 Write = Callable[[Block], None]
 """Takes some rows."""
@@ -38,6 +39,8 @@ class Column(msgspec.Struct, frozen=True):
     kind: str = "string"
     """`string`, `int`, `float`, `bool`, `json` or `spans`; what is neither a number nor a string is
     written as JSON, but in JSONL."""
+    arrow: Any = None
+    """The type that the column had in a file of Parquet, and has again in one; None: by `kind`."""
 
 
 def form_of(path: Path, named: str | None) -> Form:
@@ -128,10 +131,12 @@ def _parquet(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
     import pyarrow.parquet as pq
 
     types = _types()
-    schema = pa.schema([(column.name, types[column.kind]) for column in columns])
+    schema = pa.schema([(one.name, one.arrow or types[one.kind]) for one in columns])
 
     def write(block: Block) -> None:
-        arrays = [_array(block.column(one.name), one.kind, types[one.kind]) for one in columns]
+        arrays = [
+            _array(block.column(one.name), one, schema.field(one.name).type) for one in columns
+        ]
         if len(block):
             writer.write_table(pa.table(arrays, schema=schema))
 
@@ -150,16 +155,16 @@ def _cells(values: list[Any], kind: str) -> list[Any]:
     return [plain(value) for value in values]
 
 
-def _array(column: Any, kind: str, wanted: Any) -> Any:
+def _array(column: Any, one: Column, wanted: Any) -> Any:
     """A column as an Arrow array of its type."""
     import pyarrow as pa
 
     if not isinstance(column, list):
-        if column.type == wanted or kind in {"int", "float"}:
+        if one.arrow is not None or column.type == wanted or one.kind in {"int", "float"}:
             return column.cast(wanted)
         column = listed(column)
-    if kind in {"string", "json"}:
-        column = [_written(value) for value in column]
+    if one.arrow is None and one.kind == "json":
+        column = [None if value is None else plain(value) for value in column]
     return pa.array(column, wanted)
 
 
@@ -186,19 +191,14 @@ def _types() -> dict[str, Any]:
     }
 
 
-def _written(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()
-
-
 def plain(value: Any) -> str:
-    """A value in a cell of CSV: nothing for None, JSON for what has parts."""
+    """A value in a cell of CSV: nothing for None, a date as it is, JSON for what has parts."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
-    return msgspec.json.encode(value).decode()
+    said = msgspec.json.encode(value)
+    return msgspec.json.decode(said, type=str) if said.startswith(b'"') else said.decode()
 
 
 WRITERS: Final = {Form.JSONL: _jsonl, Form.CSV: _csv, Form.PARQUET: _parquet}

@@ -6,7 +6,8 @@ from typing import Any
 
 from producers.bulk.request import Request, check_unchanged
 from producers.bulk.source import found
-from producers.rows import good_rows, is_parquet, parquet_batches
+from producers.parquet import batches, is_parquet, schema_in
+from producers.rows import good_rows
 
 
 class Again:
@@ -23,7 +24,7 @@ class Again:
         self._is_table = all_good and not more and is_parquet(first.path)
         if self._is_table:
             check_unchanged(first)
-            self._batches = parquet_batches(first.path, request.needed)
+            self._batches = batches(first.path, request.needed)
             self._rest: Any = None
         else:
             self._rows = _good(request) if all_good else (one.values for one in found(request))
@@ -46,6 +47,19 @@ class Again:
         table = pa.Table.from_batches(held) if held else []
         self._rest = table[number:] if held else None
         return table[:number]
+
+
+def schema_of(request: Request) -> Any:
+    """The Arrow schema of an input that is one file of Parquet; None of any other.
+
+    Raises:
+        DataError: it cannot be read, or has changed.
+    """
+    (first, *more) = request.files
+    if more or not is_parquet(first.path):
+        return None
+    check_unchanged(first)
+    return schema_in(first.path)
 
 
 def _good(request: Request) -> Iterator[dict[str, Any]]:

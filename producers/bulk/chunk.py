@@ -9,6 +9,7 @@ from producers.bulk.repeats import Repeats
 from producers.bulk.request import Request
 from producers.bulk.source import Found, pieces, text_of
 from producers.opening import Tell
+from producers.parquet import is_parquet, kinds_in
 from producers.publisher import Encoded, encode
 from producers.rows import value_at
 from schemas.errors import DataError, InvalidJobError
@@ -57,12 +58,13 @@ def read(
             `on_error` "stop" also for the first bad row.
     """
     repeats = Repeats(exact=request.exact) if request.reuse else None
+    tables: dict[str, dict[str, Kind]] = {}
     number = 0
     try:
         for piece in pieces(request, tell):
             made = _chunk(request, bulk_id, number, piece, repeats)
             _check(request, made[0])
-            yield *made, _kinds(piece)
+            yield *made, _kinds(piece, tables)
             number += 1
     finally:
         if repeats is not None:
@@ -167,9 +169,19 @@ def _type_of(value: object) -> type:
     return object if isinstance(value, int) and not -(2**63) <= value < 2**63 else type(value)
 
 
-def _kinds(piece: Sequence[Found]) -> dict[str, Kind]:
+def _kinds(piece: Sequence[Found], tables: dict[str, dict[str, Kind]]) -> dict[str, Kind]:
+    """Of the columns of a piece: what its values are, or what a file of Parquet says, which is kept
+    in `tables`."""
+    kinds: dict[str, Kind] = {}
+    for file in dict.fromkeys(one.file for one in piece):
+        if is_parquet(file):
+            kinds = joined(kinds, tables.get(file) or tables.setdefault(file, kinds_in(file)))
+    return joined(kinds, _kinds_of([one for one in piece if one.file not in tables]))
+
+
+def _kinds_of(rows: Sequence[Found]) -> dict[str, Kind]:
     seen: dict[str, set[type]] = {}
-    for one in piece:
+    for one in rows:
         for name, value in one.values.items():
             if value is not None:
                 seen.setdefault(name, set()).add(_type_of(value))

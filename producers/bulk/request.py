@@ -54,6 +54,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return [self.text_column, *([self.id_column] if self.id_column else [])]
 
     @property
+    def asked(self) -> list[str]:
+        """Columns that are looked at before a row is answered."""
+        return [*self.needed, *(each.column for each in self.where)]
+
+    @property
     def exact(self) -> bool:
         """Whether texts count as equal only to the letter: a tag has a place in its own text."""
         return Task.TAGGING in self.tasks

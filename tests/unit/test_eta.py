@@ -6,7 +6,7 @@ from bisect import bisect
 import pytest
 
 from workers.core.cost import Cost
-from workers.core.eta import Piece, done_part, remaining_s, weight
+from workers.core.eta import Piece, done_part, going_on, remaining_s, to_come, weight
 
 EVEN = [Piece(100, 1000)] * 10
 COST = Cost(call_s=0.0, token_s=0.001)
@@ -71,3 +71,46 @@ def test_at_a_quarter_of_the_way_it_errs_by_15_percent_at_most(shape: str, seed:
     left = remaining_s(pieces, done(at), done(at) - done(at - window), window, [cost], 1)
 
     assert left == pytest.approx(now - at, rel=0.15)
+
+
+def test_rows_that_are_not_read_yet_are_thought_to_be_as_those_that_are() -> None:
+    pieces = [Piece(90, 1000), Piece(30, 200)]
+
+    assert to_come(pieces, 150, 600) == Piece(360, 3600)
+    assert to_come(pieces, 150, 150) == Piece(0, 0)
+    assert to_come(pieces, 150, 149) == Piece(0, 0)
+    assert to_come([], 0, 600) == Piece(0, 0)
+
+
+STEADY = [(30.0 - n / 4, 100) for n in range(120)]
+"""Four batches a second, the last one a quarter of a second ago."""
+
+
+def still(begin: float, end: float) -> list[tuple[float, int]]:
+    """The same, but for a while in which nothing came."""
+    return [(age, number) for age, number in STEADY if not end < age < begin]
+
+
+@pytest.mark.parametrize(
+    ("came", "number", "seconds"),
+    [
+        ([], 0, 0.0),
+        ([(4.0, 7)], 7, 4.0),
+        (STEADY, 12_000, 30.0),
+        (still(20.0, 12.0), 4800, 12.0),
+        (still(20.0, 18.0), 11_300, 30.0),  # too short a while
+        (still(10.0, 3.0), 9300, 30.0),  # too short ago
+        ([one for one in still(29.0, 24.0) if not 9.0 < one[0] < 15.0], 3600, 9.0),  # the last one
+        ([(28.0, 5), (20.0, 5), (11.0, 5), (2.0, 5)], 20, 28.0),  # slow batches
+    ],
+)
+def test_a_while_in_which_nothing_came_does_not_count(
+    came: list[tuple[float, int]], number: int, seconds: float
+) -> None:
+    assert going_on(came) == (number, seconds)
+
+
+def test_the_speed_is_that_of_before_when_work_goes_on_again() -> None:
+    for came in (STEADY, still(25.0, 15.0), still(16.0, 6.0)):
+        number, seconds = going_on(came)
+        assert number / seconds == pytest.approx(400, rel=0.02)

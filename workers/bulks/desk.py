@@ -24,6 +24,7 @@ from schemas.settings import Settings
 from schemas.task import Task
 from workers.assembly import Store, process_name
 from workers.bulks.status import costs_of
+from workers.bulks.tables import storable, table_of
 from workers.core.eta import Piece, weight
 from workers.core.routing import Routing
 
@@ -147,29 +148,26 @@ def present_workers(settings: Settings) -> int:
 
 
 def keep_table(settings: Settings, table: Any) -> Path:
-    """A table in memory as a file of ours: whatever speaks Arrow, or rows as mappings."""
+    """A table in memory as a file of ours: whatever speaks Arrow, or rows as mappings.
+
+    Raises:
+        UsageError: it is none, or has a column that Parquet cannot hold.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if isinstance(table, list):
-        made = _table_of(table)
+        made = table_of(table)
     elif hasattr(table, "__arrow_c_stream__"):
-        made = pa.table(table)
+        made = storable(pa.table(table))
     else:
         raise UsageError("A bulk job takes files, an Arrow, pandas or Polars table, or rows.")
     with _kept(settings, ".parquet") as (file, _):
-        pq.write_table(made, file)
+        try:
+            pq.write_table(made, file)
+        except pa.ArrowException as error:
+            raise UsageError(f"The table cannot be kept as Parquet: {error}.") from None
         return _settled(settings, file, ".parquet")
-
-
-def _table_of(rows: Sequence[dict[str, Any]]) -> Any:
-    import pyarrow as pa
-
-    columns = dict.fromkeys(name for row in rows for name in row)
-    try:
-        return pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
-    except (pa.ArrowException, OverflowError) as error:
-        raise UsageError(f"The rows are no table: {error}.") from None
 
 
 def _file(settings: Settings, name: str) -> File:

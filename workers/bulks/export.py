@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from producers.bulk.again import Again
+from producers.bulk.again import Again, schema_of
 from producers.bulk.chunk import job_id_of
 from producers.bulk.request import check_unchanged
 from schemas.errors import DataError
@@ -74,9 +74,17 @@ class Export:
         return not (self._bad or self._job.request.where)
 
     def columns(self) -> list[Column]:
-        """All columns: the input's, then ours."""
+        """All columns: the input's, then ours.
+
+        Raises:
+            DataError: the input is a file of Parquet and is not there any more, or has changed.
+        """
+        schema = schema_of(self._job.request)
+        types = {} if schema is None else dict(zip(schema.names, schema.types, strict=True))
         own = columns_of(self._names, flat=self._flat)
-        return [Column(name, kind) for name, kind in self._job.columns.items()] + own
+        return [
+            Column(name, kind, types.get(name)) for name, kind in self._job.columns.items()
+        ] + own
 
     def blocks(self) -> Iterator[Block]:
         """The joined rows, in pieces, in the order of the input.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from producers.bulk.again import schema_of
 from schemas.errors import UnavailableError, UsageError
 from schemas.settings import Settings
 from workers.assembly import Store
@@ -60,14 +61,15 @@ class BulkJob:
 
         with tempfile.TemporaryDirectory() as directory, Store(self._settings) as store:
             path = Path(directory) / "rows.parquet"
-            export = Export(store, store.bulks.find(self.bulk_id), flat=True)
+            job = store.bulks.find(self.bulk_id)
+            export = Export(store, job, flat=True)
             with written(path, Form.PARQUET, export.columns(), over=False) as write:
                 for block in export.blocks():
                     write(block)
-            return pq.read_table(path)
+            return _noted_as(pq.read_table(path), schema_of(job.request))
 
     def pandas(self) -> Any:
-        """The same as a pandas data frame; pandas must be installed."""
+        """The same as a pandas data frame, with the index that it had; pandas must be installed."""
         return self.table().to_pandas()
 
     def polars(self) -> Any:
@@ -102,3 +104,9 @@ def submit(
     request = request_of(settings, files, tasks, where, **fields)
     begun, _ = hand_in(settings, request, name)
     return BulkJob(settings, begun.name, begun.bulk_id)
+
+
+def _noted_as(table: Any, schema: Any) -> Any:
+    """The table with what the input's schema notes beside its columns, as which one pandas has for
+    its index."""
+    return table if schema is None else table.replace_schema_metadata(schema.metadata)

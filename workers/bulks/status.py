@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
+from producers.bulk.expected import expected_rows
 from workers.assembly import Store
 from workers.core.cost import Cost
-from workers.core.eta import Piece, remaining_s
+from workers.core.eta import Piece, going_on, remaining_s, to_come
 from workers.sql.bulk_answers import lately
 from workers.sql.bulk_progress import Counts, counts, version_of
-from workers.sql.bulks import PRIORITIES, FoundBulk
+from workers.sql.bulks import PRIORITIES, FoundBulk, Submitted
 
 RECENT_S: Final = 30.0
 """How far back the speed is taken from."""
@@ -53,7 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     per_s: float
     """Answers a second, lately."""
     eta_s: float | None
-    """Seconds until all that is submitted is answered; None while that is unknown."""
+    """Seconds until all is answered, what is not submitted yet too; None while that is unknown."""
 
     @property
     def outstanding(self) -> int:
@@ -82,7 +83,7 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
     outstanding = sums["queued"] + sums["running"]
     recent, window_s = _lately(store, found)
     ended_each = min(one["done"] + one["failed"] for one in by_task.values())
-    eta_s = _eta(store, found, ended_each, recent, window_s, workers, left=outstanding)
+    eta_s = _eta(store, found, ended_each, recent, window_s, workers, submitted, outstanding)
     of_log = {name: getattr(submitted, name) for name in _OF_LOG}
     return Status(
         name=found.name,
@@ -126,11 +127,12 @@ def _state(found: FoundBulk, outstanding: int) -> str:
 
 
 def _lately(store: Store, found: FoundBulk) -> tuple[int, float]:
-    """Answers of the last while, over all tasks, and how many seconds that is."""
+    """Answers of the last while, over all tasks, and how many seconds that is; a while in which
+    nothing came, because somebody died, lies before it."""
     now, tasks = datetime.now(UTC), [task.value for task in found.request.tasks]
     since = now - timedelta(seconds=RECENT_S)
-    number, first = lately(store.engine, found.bulk_id, tasks, since)
-    return number, 0.0 if first is None else (now - first).total_seconds()
+    came = lately(store.engine, found.bulk_id, tasks, since)
+    return going_on([((now - at).total_seconds(), number) for at, number in came])
 
 
 def _eta(
@@ -140,16 +142,27 @@ def _eta(
     recent: int,
     window_s: float,
     workers: int,
-    *,
+    submitted: Submitted,
     left: int,
 ) -> float | None:
     if found.state != "active":
         return None
-    if not left:
+    if found.submitted_at is not None and not left:
         return 0.0
     tasks = [task.value for task in found.request.tasks]
     versions = {task: version_of(store.engine, found.bulk_id, task) for task in tasks}
-    pieces = [Piece(*size) for size in store.bulks.sizes(found.bulk_id)]
+    pieces = _pieces(store, found, submitted)
+    if pieces is None:
+        return None
     costs = costs_of(store, versions)
     left_s = remaining_s(pieces, ended, recent // len(tasks), window_s, costs, workers)
     return None if left_s is None else round(left_s, 1)
+
+
+def _pieces(store: Store, found: FoundBulk, submitted: Submitted) -> list[Piece] | None:
+    """Those of the manifest, and one of all that is to come; None where its size is not known."""
+    pieces = [Piece(*size) for size in store.bulks.sizes(found.bulk_id)]
+    if found.submitted_at is not None:
+        return pieces
+    expected = expected_rows(found.request)
+    return None if expected is None else [*pieces, to_come(pieces, submitted.rows, expected)]

@@ -6,6 +6,8 @@ while nearly nothing is done, what the cost model says of the present workers.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Final, NamedTuple
 
 from workers.core.cost import Cost
@@ -14,6 +16,10 @@ ENOUGH: Final = 0.02
 """Part of the job from which on the speed that was seen counts."""
 TYPICAL_ROWS: Final = 128
 """Texts of a batch, that share the price of a call."""
+STILL_S: Final = 3.0
+UNUSUAL: Final = 10.0
+LEAST_S: Final = 5.0
+"""Of fewer seconds the speed is not told."""
 UNKNOWN: Final = Cost(call_s=0.0, token_s=1.0)
 
 
@@ -45,6 +51,39 @@ def done_part(pieces: Sequence[Piece], done: int, cost: Cost | None) -> float:
         done -= taken
         behind.append(Piece(taken, round(tokens * taken / documents)) if taken else Piece(0, 0))
     return weight(behind, cost) / whole
+
+
+def going_on(came: Sequence[tuple[float, int]]) -> tuple[int, float]:
+    """Answers since work last stood still, and how many seconds that is.
+
+    A gap in which a dead process is replaced says nothing of the speed before or after it. It is
+    one of `STILL_S` or more, and far longer than others: slow batches have such gaps all the time.
+
+    Args:
+        came: how many seconds ago answers came, and how many; the oldest first.
+    """
+    ages = [age for age, _ in came]
+    gaps = [before - after for before, after in pairwise(ages)]
+    usual = median(gaps) if gaps else 0.0
+    begin = 0
+    for place, gap in enumerate(gaps, 1):
+        if gap >= max(STILL_S, UNUSUAL * usual) and ages[place] >= LEAST_S:
+            begin = place
+    return sum(number for _, number in came[begin:]), ages[begin] if ages else 0.0
+
+
+def to_come(pieces: Sequence[Piece], read: int, expected: int) -> Piece:
+    """The documents of rows that are not read yet, thought to be as those that are.
+
+    Args:
+        pieces: of what is read.
+        read: rows of it.
+        expected: rows of the whole.
+    """
+    more = max(expected - read, 0) / read if read else 0.0
+    documents = sum(piece.documents for piece in pieces)
+    tokens = sum(piece.tokens for piece in pieces)
+    return Piece(round(documents * more), round(tokens * more))
 
 
 def remaining_s(

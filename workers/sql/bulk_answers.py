@@ -21,8 +21,9 @@ _ASKED: Final = """
 """Written so that the key is the only index that fits: that of bulk jobs leads to the whole job."""
 _LATELY: Final = text(
     """
-    SELECT count(*), min(created_at) FROM result
+    SELECT created_at, count(*) FROM result
     WHERE task = :task AND created_at >= :since AND bulk_id = :bulk_id
+    GROUP BY created_at
     """
 ).bindparams(bindparam("since", type_=UtcDateTime))
 _READ: Final = {"output": "CAST(output AS text)"}
@@ -58,18 +59,16 @@ def answers(
 
 def lately(
     engine: Engine, bulk_id: str, tasks: Iterable[str], since: datetime
-) -> tuple[int, datetime | None]:
-    """How many answers came since then, and when the first of them did; None where none."""
-    number, first = 0, None
+) -> list[tuple[datetime, int]]:
+    """When answers came since then, and how many; those of a batch at one moment, in order."""
+    found: list[tuple[datetime, int]] = []
     with reading(engine) as connection:
         for task in tasks:
             given = {"since": since, "bulk_id": bulk_id, "task": task}
-            more, oldest = connection.execute(_LATELY, given).one()
-            number += more
-            if oldest is not None:
-                moment = datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest
-                first = min(first or moment, moment.astimezone(UTC))
-    return number, first
+            for at, number in connection.execute(_LATELY, given):
+                moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+                found.append((moment.astimezone(UTC), number))
+    return sorted(found)
 
 
 def _stretch(columns: Sequence[str]) -> TextClause:
