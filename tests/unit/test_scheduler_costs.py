@@ -40,19 +40,6 @@ def test_what_batches_took_is_learnt_and_predicts_the_next_ones() -> None:
     assert [one.batches for one in story.scheduler.costs.news] == [3]
 
 
-def test_a_device_that_should_be_done_is_idle_though_it_has_not_reported() -> None:
-    story = Story("w1", known=[Profile(1, "cpu", (0.0, 0.01, 0.0), 9)])
-    story.claim()
-    story.arrive(delivery(0))
-    (first,) = story.send()
-    assert first.seconds == pytest.approx(0.16)
-    story.arrive(delivery(1, due_at=100.0))
-    for story.now in (0.05, 0.15):
-        assert story.send() == []
-    story.now = 0.17
-    assert offsets(story.send()) == [[1]]
-
-
 def test_a_backlog_is_shared_by_the_workers_that_live() -> None:
     story = Story("w1", "w2", known=[Profile(1, "cpu", (0.0, 0.01, 0.0), 9)])
     assert story.scheduler.backlog_s == 0

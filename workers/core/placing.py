@@ -47,13 +47,10 @@ class Placing:
         return None
 
     def _place(self, worker: WorkerState, soonest_s: float, now: float, *, flush: bool) -> Place:
-        ahead_s = self._flights.ahead_s(worker.worker_id, now)
-        running_s = self._flights.running_s(worker.worker_id)
-        done = running_s > 0 and ahead_s <= 0  # its device, though the rows may not be written yet
         return Place(
-            idle=done or not self._flights.load(worker.worker_id),
-            ahead_s=ahead_s,
-            running_s=running_s,
+            idle=not self._flights.load(worker.worker_id),
+            ahead_s=self._flights.ahead_s(worker.worker_id, now),
+            running_s=self._flights.running_s(worker.worker_id),
             soonest_s=soonest_s,
             flush=flush,
             prices=partial(self._costs.price, worker.worker_id),
