@@ -1,0 +1,117 @@
+"""A page of answers with a name, or with a part of one, on PostgreSQL.
+
+Its planner cannot know how rare a name is that its samples have not seen, and reads all answers by
+time, or all that have the name. So a frequent one is looked for among the newest rows, one by one;
+one that does not fill a page there, among twenty times as many, of which the index of names tells
+those to read; and what is rarer still, among all.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, Row, select, text
+
+from schemas.tables import result
+from workers.sql.parts import names_with, own_part
+from workers.sql.place import Place
+from workers.sql.wanted import ANSWERS, Wanted, is_named, ordered, place_of_row, plain_conditions
+
+RECENT: Final = 5000
+"""So many of the newest rows are looked through before an index is asked."""
+WIDER: Final = 20
+_AT_ONCE: Final = 500
+"""Names that one statement looks for: where the planner errs and compares each row with each of
+them, it is still a matter of seconds."""
+_BY_BITMAP: Final = text(
+    "SELECT set_config('enable_indexscan', 'off', true), set_config('jit', 'off', true), "
+    "set_config('plan_cache_mode', 'force_custom_plan', true)"
+)
+"""Until the transaction ends: no plan that reads in the order of time and hopes for the best."""
+
+
+def named_rows(
+    connection: Connection, wanted: Wanted, limit: int, after: Place | None
+) -> Sequence[Row[Any]]:
+    """At most `limit` rows, newest first, beginning after the place `after`."""
+    newest, bound = _recent(connection, wanted, after)
+    if newest is None:
+        return []
+    rows = _looked_through(connection, wanted, bound, limit, after)
+    if bound is None or len(rows) == limit:
+        return rows
+    names = _names(connection, wanted)
+    connection.execute(_BY_BITMAP)
+    for since in (bound - WIDER * (newest - bound), None):
+        rows = _by_index(connection, wanted, names, since, limit, after)
+        if len(rows) == limit:
+            break
+    return rows
+
+
+def _recent(
+    connection: Connection, wanted: Wanted, after: Place | None
+) -> tuple[datetime | None, datetime | None]:
+    """When the newest row was written, and the last one to look through; None: there is none."""
+    moments = select(result.c.created_at).where(result.c.task == wanted.task)
+    if after is not None:
+        moments = moments.where(result.c.created_at <= after.created_at)
+    if wanted.until is not None:
+        moments = moments.where(result.c.created_at < wanted.until)
+    moments = moments.order_by(result.c.created_at.desc()).limit(1)
+    newest = connection.execute(moments).scalar()
+    return newest, connection.execute(moments.offset(RECENT)).scalar()
+
+
+def _looked_through(
+    connection: Connection,
+    wanted: Wanted,
+    bound: datetime | None,
+    limit: int,
+    after: Place | None,
+) -> Sequence[Row[Any]]:
+    answers = ANSWERS.where(*plain_conditions(wanted))
+    if wanted.entity is not None:
+        answers = answers.where(is_named(wanted.entity, "postgresql"))
+    if wanted.part is not None:
+        answers = answers.where(own_part(wanted.part))
+    if bound is not None:
+        answers = answers.where(result.c.created_at >= bound)
+    return connection.execute(ordered(answers, limit, after)).all()
+
+
+def _names(connection: Connection, wanted: Wanted) -> Sequence[str]:
+    """What to ask the index for."""
+    if wanted.entity is not None:
+        return [wanted.entity]
+    assert wanted.part is not None
+    return connection.execute(names_with(wanted.part, wanted.tenant)).scalars().all()
+
+
+def _by_index(
+    connection: Connection,
+    wanted: Wanted,
+    names: Sequence[str],
+    since: datetime | None,
+    limit: int,
+    after: Place | None,
+) -> Sequence[Row[Any]]:
+    """The newest rows that have one of the names; those of each portion of names, merged."""
+    answers = ANSWERS.where(*plain_conditions(wanted))
+    if wanted.entity is not None and wanted.part is not None:
+        answers = answers.where(own_part(wanted.part))
+    if since is not None:
+        answers = answers.where(result.c.created_at >= since)
+    found: dict[tuple[Any, ...], Row[Any]] = {}
+    for some in _portions(names):
+        page = ordered(answers.where(result.c.names.overlap(some)), limit, after)
+        found |= {place_of_row(row): row for row in connection.execute(page)}
+    return [found[place] for place in sorted(found, reverse=True)[:limit]]
+
+
+def _portions(names: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(names)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some
