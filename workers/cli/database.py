@@ -23,11 +23,15 @@ def upgrade() -> None:
     Example: TEXTMILL_DATABASE__URL=postgresql+psycopg://textmill@127.0.0.1/textmill \\
     textmill db upgrade
     """
+    from workers.sql import trigrams
     from workers.sql import upgrade as schema
+    from workers.sql.engine import open_engine
 
     url = load().database_url
     revision = schema.upgrade(url)
     typer.echo(f"{masked_url(url)} is at schema {revision}")
+    if trigrams.is_missing(open_engine(url)):
+        typer.echo(trigrams.MISSING, err=True)
 
 
 @app.command()

@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, select, text, tuple_
 
 from schemas.tables import result
 from workers.sql.parts import names_with, own_part
 from workers.sql.place import Place
-from workers.sql.wanted import ANSWERS, Wanted, is_named, ordered, place_of_row, plain_conditions
+from workers.sql.wanted import ANSWERS, Wanted, is_named, ordered, plain_conditions
 
 RECENT: Final = 5000
 """So many of the newest rows are looked through before an index is asked."""
@@ -25,6 +25,7 @@ WIDER: Final = 20
 _AT_ONCE: Final = 500
 """Names that one statement looks for: where the planner errs and compares each row with each of
 them, it is still a matter of seconds."""
+_KEY: Final = tuple_(result.c.job_id, result.c.tenant, result.c.task, result.c.run)
 _BY_BITMAP: Final = text(
     "SELECT set_config('enable_indexscan', 'off', true), set_config('jit', 'off', true), "
     "set_config('plan_cache_mode', 'force_custom_plan', true)"
@@ -98,17 +99,20 @@ def _by_index(
     limit: int,
     after: Place | None,
 ) -> Sequence[Row[Any]]:
-    """The newest rows that have one of the names; those of each portion of names, merged."""
+    """The newest rows that have one of the names: the newest of those of each portion of names."""
     answers = ANSWERS.where(*plain_conditions(wanted))
     if wanted.entity is not None and wanted.part is not None:
         answers = answers.where(own_part(wanted.part))
     if since is not None:
         answers = answers.where(result.c.created_at >= since)
-    found: dict[tuple[Any, ...], Row[Any]] = {}
-    for some in _portions(names):
-        page = ordered(answers.where(result.c.names.overlap(some)), limit, after)
-        found |= {place_of_row(row): row for row in connection.execute(page)}
-    return [found[place] for place in sorted(found, reverse=True)[:limit]]
+    pages = [
+        connection.execute(ordered(answers.where(result.c.names.overlap(some)), limit, after)).all()
+        for some in _portions(names)
+    ]
+    if len(pages) < 2:
+        return pages[0] if pages else []
+    keys = {(row.job_id, row.tenant, row.task, row.run) for rows in pages for row in rows}
+    return connection.execute(ordered(ANSWERS.where(_KEY.in_(keys)), limit, after)).all()
 
 
 def _portions(names: Sequence[str]) -> Iterator[list[str]]:

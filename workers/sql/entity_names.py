@@ -9,12 +9,11 @@ claims, names, rows.
 On SQLite one writes at a time, and nothing of this is needed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
-
-from schemas.tables import entity_name
 
 LONGEST: Final = 500
 """Characters. A longer span is no name; it would not go into the key of every PostgreSQL."""
@@ -39,13 +38,19 @@ _UNUSED_POSTGRESQL: Final = """
     DELETE FROM entity_name AS e
     USING unnest(CAST(%(tenants)s AS text[]), CAST(%(names)s AS text[])) AS u (tenant, name)
     WHERE e.tenant = u.tenant AND e.name = u.name AND NOT EXISTS (
-        SELECT 1 FROM result AS r WHERE r.names @> ARRAY[u.name] AND r.tenant = u.tenant
+        SELECT 1 FROM result AS r WHERE r.names @> ARRAY[e.name] AND r.tenant = e.tenant
     )
 """
 _UNUSED_SQLITE: Final = """
-    DELETE FROM entity_name WHERE tenant = ? AND name = ? AND (tenant, name) NOT IN (
+    DELETE FROM entity_name WHERE (tenant, name) IN (
+        SELECT json_extract(u.value, '$[0]'), json_extract(u.value, '$[1]') FROM json_each(?) AS u
+    ) AND (tenant, name) NOT IN (
+        SELECT r.tenant, n.value FROM result AS r CROSS JOIN json_each(r.names) AS n
+        WHERE r.names IS NOT NULL
     )
 """
+Name = tuple[str, str]
+"""A tenant and a name of one of its spans."""
 
 
 def share_names(connection: Connection) -> None:
@@ -54,5 +59,24 @@ def share_names(connection: Connection) -> None:
 
 
 def hold_names(connection: Connection) -> None:
-    """Let nobody write or remove names until this transaction ends."""
+    """Let nobody else write or remove names until this transaction ends."""
     _lock(connection, "pg_advisory_xact_lock")
+
+
+def remove_unused(connection: Connection, names: Sequence[Name]) -> int:
+    """Remove those that no answer has any more; how many. The names must be held.
+
+    On SQLite it reads all answers once.
+    """
+    if not names:
+        return 0
+    if connection.dialect.name == "sqlite":
+        given = (msgspec.json.encode(names).decode(),)
+        return connection.exec_driver_sql(_UNUSED_SQLITE, given).rowcount
+    columns = {"tenants": [tenant for tenant, _ in names], "names": [name for _, name in names]}
+    return connection.exec_driver_sql(_UNUSED_POSTGRESQL, columns).rowcount
+
+
+def _lock(connection: Connection, function: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT {function}({_LOCK})")

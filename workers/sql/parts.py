@@ -65,7 +65,7 @@ def _names(part: str, tenant: str | None, dialect: str) -> tuple[str, dict[str, 
         found = [f"instr({_folded('name', part)}, {_folded(':part', part)}) > 0"]
     elif re.search(r"[^\W_]{3}", part):
         found = [r"lower(name) LIKE lower(CAST(:part AS text)) ESCAPE '\'"]
-        given["part"] = f"%{re.sub(r'([\\%_])', r'\\\1', part)}%"
+        given["part"] = "%" + re.sub(r"([\\%_])", r"\\\1", part) + "%"
     else:  # no operator that an index of trigrams would read as a whole for
         part_here = _folded("CAST(:part AS text)", part)
         found = [f"strpos({_folded('name', part)}, {part_here}) > 0"]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, TextClause, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, exists, func, select, tuple_
 
 from schemas.tables import model_version, result
 from schemas.task import Task
@@ -55,11 +55,6 @@ def ordered(answers: Select[Any], limit: int, after: Place | None) -> Select[Any
         place = after.created_at, after.tenant, after.job_id, after.run
         answers = answers.where(result.c.created_at <= after.created_at, tuple_(*_PLACE) < place)
     return answers.order_by(*(column.desc() for column in _PLACE)).limit(limit)
-
-
-def place_of_row(row: Row[Any]) -> tuple[Any, ...]:
-    """What pages are ordered by."""
-    return row.created_at, row.tenant, row.job_id, row.run
 
 
 def conditions(wanted: Wanted, dialect: str) -> list[ColumnElement[bool] | TextClause]:
