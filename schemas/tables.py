@@ -63,6 +63,7 @@ from schemas.model_tables import (
 )
 
 __all__ = [
+    "UNDECLARED_INDEXES",
     "alias",
     "bulk",
     "bulk_chunk",
@@ -173,6 +174,9 @@ entity_name = Table(
 )
 """What a search for a part of a name reads. It has exactly the names of `result.names`: a row is
 written with the first answer that has the name, and leaves with the last."""
+
+UNDECLARED_INDEXES = frozenset({"ix_entity_name_characters", "ix_entity_name_part"})
+"""Of the dictionary, over expressions that PostgreSQL alone has; the second where it has trigrams."""
 
 shadow_result = Table(
     "shadow_result",

@@ -30,8 +30,10 @@ def upgrade() -> None:
     url = load().database_url
     revision = schema.upgrade(url)
     typer.echo(f"{masked_url(url)} is at schema {revision}")
-    if trigrams.is_missing(open_engine(url)):
+    engine = open_engine(url)
+    if trigrams.is_missing(engine):
         typer.echo(trigrams.MISSING, err=True)
+    engine.dispose()
 
 
 @app.command()

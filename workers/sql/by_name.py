@@ -1,9 +1,15 @@
 """A page of answers with a name, or with a part of one, on PostgreSQL.
 
 Its planner cannot know how rare a name is that its samples have not seen, and reads all answers by
-time, or all that have the name. So a frequent one is looked for among the newest rows, one by one;
-one that does not fill a page there, among twenty times as many, of which the index of names tells
-those to read; and what is rarer still, among all.
+time, or all that have the name. So the newest rows are looked through first, and how many of them
+have it tells how to go on:
+
+    a page        done
+    a tenth       look through as many more as should fill the page
+    fewer         as far back as should fill it, read what the index of names tells to read
+    none          read all that the index tells; also where that should not be many
+
+Whatever does not fill the page that way ends with the last.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,18 +25,23 @@ from workers.sql.parts import names_with, own_part
 from workers.sql.place import Place
 from workers.sql.wanted import ANSWERS, Wanted, is_named, ordered, plain_conditions
 
-RECENT: Final = 5000
-"""So many of the newest rows are looked through before an index is asked."""
-WIDER: Final = 20
+RECENT: Final = 2000
+"""So many of the newest rows are looked through before an index is asked: 3 ms."""
+FARTHEST: Final = 30
+"""So many times as far back, at most."""
 _AT_ONCE: Final = 500
 """Names that one statement looks for: where the planner errs and compares each row with each of
 them, it is still a matter of seconds."""
+_FEW: Final = 3000
+"""So many rows of one name are read as fast as it is found out which of them are new enough."""
 _KEY: Final = tuple_(result.c.job_id, result.c.tenant, result.c.task, result.c.run)
 _BY_BITMAP: Final = text(
     "SELECT set_config('enable_indexscan', 'off', true), set_config('jit', 'off', true), "
-    "set_config('plan_cache_mode', 'force_custom_plan', true)"
+    "set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "(SELECT reltuples FROM pg_class WHERE oid = CAST('result' AS regclass)) AS rows"
 )
-"""Until the transaction ends: no plan that reads in the order of time and hopes for the best."""
+"""Until the transaction ends: no plan that reads in the order of time and hopes for the best. Tells
+about how many rows there are."""
 
 
 def named_rows(
@@ -43,13 +54,19 @@ def named_rows(
     rows = _looked_through(connection, wanted, bound, limit, after)
     if bound is None or len(rows) == limit:
         return rows
-    names = _names(connection, wanted)
-    connection.execute(_BY_BITMAP)
-    for since in (bound - WIDER * (newest - bound), None):
-        rows = _by_index(connection, wanted, names, since, limit, after)
+    seen = len(rows)
+    farther = bound - (newest - bound) * min(FARTHEST, 2 * limit / max(1, seen))
+    if 10 * seen >= limit:
+        rows = _looked_through(connection, wanted, farther, limit, after)
         if len(rows) == limit:
-            break
-    return rows
+            return rows
+    names = _names(connection, wanted)
+    in_all = connection.execute(_BY_BITMAP).one().rows * seen / RECENT
+    if in_all > _FEW and 10 * seen < limit:
+        rows = _by_index(connection, wanted, names, farther, limit, after)
+        if len(rows) == limit:
+            return rows
+    return _by_index(connection, wanted, names, None, limit, after)
 
 
 def _recent(
