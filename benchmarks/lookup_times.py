@@ -81,7 +81,7 @@ def _by_name(engine: Engine, rng: random.Random) -> dict[str, Callable[[], Look]
 def _names(engine: Engine, than: str) -> list[str]:
     """A thousand different names, of Latin letters (`<` the first character beyond) or Chinese."""
     some = text(
-        f"SELECT name FROM entity_name WHERE ascii(name) {than} 128 ORDER BY md5(name) LIMIT 1000"  # noqa: S608
+        f"SELECT name FROM entity_name WHERE ascii(name) {than} 128 ORDER BY md5(name) LIMIT 1000"
     )
     with engine.connect() as connection:
         return list(connection.execute(some).scalars())

@@ -2,19 +2,20 @@
 than the answers do."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from schemas.prediction import Prediction, Span
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import World, partition
 from workers.ports import Answer
-from workers.sql import by_name, maintenance, results, unused_names
+from workers.sql import by_name, maintenance, results, trigrams, unused_names
 from workers.sql.engine import open_engine
 from workers.sql.entity_names import LONGEST
 from workers.sql.erasure import erase
@@ -170,7 +171,9 @@ def test_names_leave_with_the_last_answer(
     assert maintenance.old_rows(world.engine, LATER)["entity_name"] == 2
     assert len(dictionary(world.engine)) == 4, "they were counted alone"
     assert maintenance.remove_old_rows(world.engine, LATER)["entity_name"] == 2
-    assert dictionary(world.engine) == in_answers(world) == {("default", "Both"), ("default", "New")}
+    assert (
+        dictionary(world.engine) == in_answers(world) == {("default", "Both"), ("default", "New")}
+    )
 
 
 def test_a_refused_row_leaves_no_name(world: World) -> None:
@@ -274,3 +277,27 @@ def test_without_trigrams_parts_are_found_as_well(on_postgres: World) -> None:
 
     assert jobs(on_postgres, "UTSCH") == {"job-0"}
     assert jobs(on_postgres, "京") == {"job-1"}
+
+
+def test_a_role_that_may_make_no_extension_is_told(postgres_url: str) -> None:
+    """The schema is made without it, and the next upgrade makes the index where it is there then."""
+    admin = open_engine(postgres_url)
+    role = f"owner_{uuid.uuid4().hex[:8]}"
+    url = make_url(postgres_url).set(username=role).render_as_string(hide_password=False)
+    with admin.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.execute(text(f"GRANT CREATE ON SCHEMA public TO {role}"))
+    try:
+        upgrade(url)
+        assert trigrams.is_missing(admin)
+        with admin.begin() as connection:
+            connection.execute(text("CREATE SCHEMA elsewhere"))
+            connection.execute(text(f"GRANT USAGE ON SCHEMA elsewhere TO {role}"))
+            connection.execute(text("CREATE EXTENSION pg_trgm SCHEMA elsewhere"))
+        upgrade(url)
+        assert not trigrams.is_missing(admin)
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {role} CASCADE"))
+            connection.execute(text(f"DROP ROLE {role}"))
+        admin.dispose()

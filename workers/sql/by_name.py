@@ -17,7 +17,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from msgspec.structs import replace
 from sqlalchemy import Connection, Row, select, text, tuple_
 
 from schemas.tables import result
