@@ -17,7 +17,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, text, tuple_
+from sqlalchemy import Connection, Row, select, text
 
 from schemas.tables import result
 from workers.sql.parts import names_with, own_part
@@ -33,9 +33,15 @@ _AT_ONCE: Final = 500
 them, it is still a matter of seconds."""
 _FEW: Final = 3000
 """So many rows of one name are read as fast as it is found out which of them are new enough."""
-_KEY: Final = tuple_(result.c.job_id, result.c.tenant, result.c.task, result.c.run)
+_ORDERED: Final = text(
+    "SELECT number FROM unnest(CAST(:moments AS timestamptz[]), CAST(:tenants AS text[]), "
+    "CAST(:jobs AS text[]), CAST(:runs AS integer[])) WITH ORDINALITY "
+    "AS n (created_at, tenant, job_id, run, number) "
+    "ORDER BY created_at DESC, tenant DESC, job_id DESC, run DESC LIMIT :limit"
+)
 _BY_BITMAP: Final = text(
-    "SELECT set_config('enable_indexscan', 'off', true), set_config('jit', 'off', true), "
+    "SELECT set_config('enable_indexscan', 'off', true), "
+    "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), "
     "set_config('plan_cache_mode', 'force_custom_plan', true), "
     "(SELECT reltuples FROM pg_class WHERE oid = CAST('result' AS regclass)) AS rows"
 )
@@ -127,8 +133,24 @@ def _by_index(
     ]
     if len(pages) < 2:
         return pages[0] if pages else []
-    keys = {(row.job_id, row.tenant, row.task, row.run) for rows in pages for row in rows}
-    return connection.execute(ordered(ANSWERS.where(_KEY.in_(keys)), limit, after)).all()
+    if not any(pages):
+        return []
+    places = {
+        (row.created_at, row.tenant, row.job_id, row.run): row for page in pages for row in page
+    }
+    return _newest(connection, places, limit)
+
+
+def _newest(
+    connection: Connection, places: dict[tuple[Any, ...], Row[Any]], limit: int
+) -> Sequence[Row[Any]]:
+    """The first of the rows, by their places, in the order that the database has for words."""
+    columns = zip(*places, strict=True)
+    given = dict(zip(("moments", "tenants", "jobs", "runs"), map(list, columns), strict=True))
+    rows = list(places.values())
+    return [
+        rows[at - 1] for at in connection.execute(_ORDERED, {**given, "limit": limit}).scalars()
+    ]
 
 
 def _portions(names: Sequence[str]) -> Iterator[list[str]]:

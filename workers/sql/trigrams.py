@@ -1,8 +1,8 @@
 """PostgreSQL's index of trigrams, which finds the names that have a part of three letters or more.
 
-It needs the extension `pg_trgm`, which comes with PostgreSQL's contrib package and which the owner of
-a database may make. Where it is missing all names are read instead; the next upgrade of the schema
-looks for it again.
+It needs the extension `pg_trgm`, which comes with PostgreSQL's contrib package and which the owner
+of a database may make. Where it is missing all names are read instead; the next upgrade of the
+schema looks for it again.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """Names that no answer has any more leave the dictionary, after the answers that had them.
 
-On PostgreSQL each name is looked up, in portions, while others write; what is found unused is looked
-up again under the lock of names, and removed. On SQLite one statement reads all answers.
+On PostgreSQL each name is looked up, in portions, while others write; what is found unused is
+looked up again under the lock of names, and removed. On SQLite one statement reads all answers.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _SQLITE: Final = f"""
         SELECT r.tenant, n.value FROM result AS r CROSS JOIN json_each(r.names) AS n
         WHERE r.names IS NOT NULL AND {_KEPT}
     )
-"""
+"""  # noqa: S608
 _POSTGRESQL: Final = f"""
     SELECT e.tenant, e.name, EXISTS (
         SELECT 1 FROM result AS r
