@@ -3,8 +3,8 @@
     python -m benchmarks.lookup [--rows 10000000] [--json] [--out DIR]
 
 On a PostgreSQL of its own, with a quarter of the memory for its buffers (8 GiB at most). Rows are
-made up by the server (`benchmarks.made_up`): a second apart, one task with three labels and one with
-two names a text, a million names at most, half of them Chinese, as frequent as words are (Zipf).
+made up by the server (`benchmarks.made_up`): a second apart, one task with three labels and one
+with two names a text, 800,000 names at most, half of them Chinese, as frequent as words are (Zipf).
 Look-ups are those of `textmill results`, a hundred of each, of names taken evenly from all
 different ones: median and worst in milliseconds. Then batches of 256 new rows with names are
 written as a worker does, and again once the table has its keys alone, without the dictionary.

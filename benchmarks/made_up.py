@@ -30,8 +30,9 @@ _NAMES: Final = """
         ELSE chr(19968 + rank % 1000 / 10 * 11) || chr(20000 + h % 1500 * 11)
              || chr(20000 + h / 1500 % 1500 * 11) END AS name
     FROM (
-        SELECT rank, CAST(rank * 7919 % CASE rank % 2 WHEN 0 THEN 512000 ELSE 2250000 END AS integer)
-            AS h
+        SELECT rank, CAST(
+            rank * 7919 % CASE rank % 2 WHEN 0 THEN 512000 ELSE 2250000 END AS integer
+        ) AS h
         FROM generate_series(CAST(1 AS bigint), :names) AS rank
     ) AS r, (
         SELECT array_agg(begin || middle || ending) AS s

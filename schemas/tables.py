@@ -176,7 +176,7 @@ entity_name = Table(
 written with the first answer that has the name, and leaves with the last."""
 
 UNDECLARED_INDEXES = frozenset({"ix_entity_name_characters", "ix_entity_name_part"})
-"""Of the dictionary, over expressions that PostgreSQL alone has; the second where it has trigrams."""
+"""Of the dictionary, over expressions of PostgreSQL; the second where it has trigrams."""
 
 shadow_result = Table(
     "shadow_result",

@@ -280,7 +280,7 @@ def test_without_trigrams_parts_are_found_as_well(on_postgres: World) -> None:
 
 
 def test_a_role_that_may_make_no_extension_is_told(postgres_url: str) -> None:
-    """The schema is made without it, and the next upgrade makes the index where it is there then."""
+    """The schema is made without it; the next upgrade makes the index where it is there then."""
     admin = open_engine(postgres_url)
     role = f"owner_{uuid.uuid4().hex[:8]}"
     url = make_url(postgres_url).set(username=role).render_as_string(hide_password=False)

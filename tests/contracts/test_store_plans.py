@@ -24,7 +24,8 @@ MADE_UP = {
     "record_offset": "1000 + n",
     "task": "CASE n % 2 WHEN 0 THEN 'sentiment' ELSE 'tagging' END",
     "label": "CASE n % 2 WHEN 0 THEN CASE n % 1000 WHEN 0 THEN 'rare' ELSE 'usual' END END",
-    "names": "CASE n % 2 WHEN 1 THEN ARRAY['name ' || n / 4, 'all', '北' || chr(20000 + n / 8)] END",
+    "names": "CASE n % 2 WHEN 1 "
+    "THEN ARRAY['name ' || n / 4, 'all', '北' || chr(20000 + n / 8)] END",
     "created_at": "one.created_at - n * interval '1 second'",
 }
 
@@ -134,7 +135,7 @@ def test_texts_with_a_part_of_a_name(full: Engine, part: str, found: int, index:
 
 
 def test_texts_with_a_part_that_some_have(full: Engine) -> None:
-    """Too rare to fill a page among the newest, too frequent to read all: from when on it should."""
+    """Too rare to fill a page among the newest: names by the hundred are looked for."""
     wanted = Wanted(task=Task.TAGGING, part="me 19")
 
     plan = plans(full, lambda: list_answers(full, wanted, 900))

@@ -1,5 +1,5 @@
-"""One job leaves the store: every copy of its text and answer, and the names that it alone had; that
-it was there stays known.
+"""One job leaves the store: every copy of its text and answer, and the names that it alone had;
+that it was there stays known.
 
 A record must keep a terminal state, or it would be answered again. So the answer's place is taken
 by an ending, CANCELLED with the reason `erased`, under the same coordinates. The claims are locked

@@ -72,7 +72,7 @@ TOLD_POSTGRESQL = f"INSERT INTO result_outbox ({_RECORD}) SELECT {_RECORD} FROM 
 
 @lru_cache
 def with_more(named: bool, streamed: bool) -> str:
-    """The rows, and in the same statement what hangs on the new ones: their names, their messages."""
+    """The rows, and in the same statement what hangs on the new ones: names and messages."""
     more = [KNOWN_POSTGRESQL] * named + [TOLD_POSTGRESQL] * streamed
     parts = [f"new AS ({POSTGRESQL} RETURNING tenant, names, {_RECORD})"]
     parts += [f"more{number} AS ({sql})" for number, sql in enumerate(more)]
