@@ -96,7 +96,7 @@ def fill(engine: Engine, rows: int) -> int:
         connection.execute(text(_DICTIONARY))
         say("making indexes")
         for definition in made_later:
-            connection.exec_driver_sql(definition.replace("%", "%%"))
+            connection.exec_driver_sql(definition)
         for table in ("result", "entity_name", "made_name"):
             connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
             connection.execute(text(f"VACUUM ANALYZE {table}"))
