@@ -25,6 +25,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "latency": (),
     "scaling": (),
     "growth": (),
+    "lookup": (),
     "hot_update": (),
     "bulk": (),
 }
@@ -34,7 +35,8 @@ SMALL: dict[str, tuple[str, ...]] = {
     "pipeline": ("--texts", "5000"),
     "latency": ("--texts", "1000", "--seconds", "3", "--flood", "2000"),
     "scaling": ("--seconds", "5", "--most", "2"),
-    "growth": ("--most", "10000", "--rows", "100000"),
+    "growth": ("--most", "10000"),
+    "lookup": ("--rows", "100000"),
     "hot_update": ("--small",),
     "bulk": ("--small",),
 }

@@ -1,11 +1,10 @@
-"""Whether Textmill slows down or grows with size: many texts in one run, many rows in one table.
+"""Whether Textmill slows down or grows with size: many texts in one run.
 
-    python -m benchmarks.growth [--most 1000000] [--rows 10000000] [--model null] [--json]
+    python -m benchmarks.growth [--most 1000000] [--model null] [--json]
 
 Runs of 1,000 texts, then ten times as many, up to `--most`, one process each time. For each: the
 speed of the last tenth of the rows against the first warm one, and the memory of each process over
-time. Then a job is looked up by its id, as `textmill results get` does, with ten thousand rows and
-with `--rows`, which PostgreSQL makes up; only where the database is the benchmark's own.
+time. How quick look-ups are among many rows is measured by `benchmarks.lookup`.
 """
 
 import tempfile
@@ -17,7 +16,6 @@ import typer
 
 from benchmarks import options, plots
 from benchmarks.answers import Kept
-from benchmarks.lookup import compare_lookups
 from benchmarks.part import Outcome, measure
 from benchmarks.processes import Use, textmill
 from benchmarks.report import finish, ratio, say
@@ -31,7 +29,6 @@ _LIMIT_S = 7200.0
 
 def main(
     most: Annotated[int, typer.Option(min=SMALLEST, help="Texts of the largest run.")] = 1_000_000,
-    rows: Annotated[int, typer.Option(min=0, help="Rows to look up in; 0: none.")] = 10_000_000,
     docs: options.Docs = None,
     model: Annotated[str, typer.Option(help="Directory of a version, or `null`.")] = "",
     as_json: options.Json = False,
@@ -45,14 +42,10 @@ def main(
         stand_in = ("--model", "null") if name is None else ()
         task = Task.SENTIMENT if name is None else given.task
         found = {n: _run(where, given.texts, n, name, task, stand_in) for n in sizes}
-        looked = compare_lookups(where, rows) if rows and where.owns_database else None
     result = {
         "benchmark": "growth",
         "runs": {str(n): about(outcome) for n, outcome in found.items()},
-        "lookup": looked,
     }
-    if rows and looked is None:
-        result["reasons"] = {"lookup": "rows are made up in a database of the benchmark's own only"}
     if out is not None:
         _draw(out, found)
     finish(result, as_json, out)

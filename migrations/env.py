@@ -6,14 +6,19 @@ from alembic import context
 from sqlalchemy import Connection
 
 from schemas import settings
-from schemas.tables import metadata
+from schemas.tables import UNDECLARED_INDEXES, metadata
 from workers.sql.engine import open_engine
 from workers.sql.transaction import writing
 
 
 def run(connection: Connection) -> None:
     """Run the command on a connection that is in a transaction; the caller commits."""
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        include_name=lambda name, *_: name not in UNDECLARED_INDEXES,
+    )
     context.run_migrations()
 
 

@@ -10,6 +10,7 @@
     partition_claim                           who may settle records, and how far each partition is
     ending ─ dead_letter                      records that ended without a result
     result_outbox                             results that are not on their topic yet
+    entity_name                               the different names that answers have, by tenant
     bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
          ── bulk_flight                       how much of them is at the workers now
          ── rerun                             what one version answered, asked of another one
@@ -62,6 +63,7 @@ from schemas.model_tables import (
 )
 
 __all__ = [
+    "UNDECLARED_INDEXES",
     "alias",
     "bulk",
     "bulk_chunk",
@@ -72,6 +74,7 @@ __all__ = [
     "deployment",
     "deployment_event",
     "ending",
+    "entity_name",
     "metadata",
     "model",
     "model_replica",
@@ -162,6 +165,18 @@ result_outbox = Table(
 )
 """Empty unless `results.stream` is set. A row names a row of `result`, by its record, since that
 never changes; without a foreign key, whose check would cost each insert. No id comes twice."""
+
+entity_name = Table(
+    "entity_name",
+    metadata,
+    Column("tenant", String(100), primary_key=True),
+    Column("name", Text, primary_key=True, comment="of a span, 500 characters at most"),
+)
+"""What a search for a part of a name reads. It has exactly the names of `result.names`: a row is
+written with the first answer that has the name, and leaves with the last."""
+
+UNDECLARED_INDEXES = frozenset({"ix_entity_name_characters", "ix_entity_name_part"})
+"""Of the dictionary, over expressions of PostgreSQL; the second where it has trigrams."""
 
 shadow_result = Table(
     "shadow_result",

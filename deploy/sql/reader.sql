@@ -29,7 +29,7 @@ END $$;
 GRANT USAGE ON SCHEMA public TO textmill_reader;
 GRANT SELECT ON
     classification, sentiment, summarization, tagging, tag_span, rerun_change,
-    result, ending, model, model_version, route, cost_profile, partition_claim,
+    result, entity_name, ending, model, model_version, route, cost_profile, partition_claim,
     bulk_chunk, bulk_error, bulk_flight, rerun
 TO textmill_reader;
 GRANT SELECT (bulk_id, name, tenant, state, priority, created_at, submitted_at, changed_at)

@@ -12,7 +12,7 @@ from schemas.job import Job
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction, Span
 from schemas.record import Ending, Partition, Terminal
-from schemas.tables import dead_letter, ending, partition_claim, result
+from schemas.tables import dead_letter, ending, entity_name, partition_claim, result
 from schemas.task import Task
 from schemas.topics import interactive
 from workers.ports import Answer, ModelVersion, Recorded
@@ -145,7 +145,7 @@ class World:
                 table.name: sorted(
                     (tuple(map(str, row)) for row in connection.execute(select(table))),
                 )
-                for table in (result, ending, dead_letter, partition_claim)
+                for table in (result, entity_name, ending, dead_letter, partition_claim)
             }
 
     def letters(self) -> list[tuple[int, dict[str, Any]]]:

@@ -60,6 +60,7 @@ EXPECTED: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
         [("job-1", "positive"), ("job-2", "positive")],
     ),
     "Which texts name this company": (("job_id", "span_text"), [("job-3", "Acme")]),
+    "Which names have this in them": (("tenant", "name"), [("default", "Acme")]),
     "The most frequent names": (
         ("span_label", "span_text", "texts"),
         [("LOC", "北京 \U0001f600", 1), ("ORG", "Acme", 1)],

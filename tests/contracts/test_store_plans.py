@@ -11,7 +11,7 @@ from deploy.services import PostgresService
 from schemas.task import Task
 from tests.contracts.store_world import TAGS, World
 from workers.sql.engine import open_engine
-from workers.sql.lookup import Wanted, find_job, list_answers
+from workers.sql.lookup import Wanted, count_answers, find_job, list_answers
 from workers.sql.upgrade import upgrade
 
 ROWS = 100_000
@@ -24,9 +24,15 @@ MADE_UP = {
     "record_offset": "1000 + n",
     "task": "CASE n % 2 WHEN 0 THEN 'sentiment' ELSE 'tagging' END",
     "label": "CASE n % 2 WHEN 0 THEN CASE n % 1000 WHEN 0 THEN 'rare' ELSE 'usual' END END",
-    "names": "CASE n % 2 WHEN 1 THEN ARRAY['name ' || n / 4, 'all'] END",
+    "names": "CASE n % 2 WHEN 1 "
+    "THEN ARRAY['name ' || n / 4, 'all', '北' || chr(20000 + n / 8)] END",
     "created_at": "one.created_at - n * interval '1 second'",
 }
+
+DICTIONARY = """
+    INSERT INTO entity_name SELECT DISTINCT tenant, n.name FROM result, unnest(names) AS n (name)
+    ON CONFLICT DO NOTHING
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,9 @@ def full(postgres_service: PostgresService) -> Iterator[Engine]:
         values = ", ".join(MADE_UP.get(name, f'one."{name}"') for name in names)
         columns = ", ".join(f'"{name}"' for name in names)
         connection.execute(text(COPIES.format(columns=columns, values=values, rows=ROWS)))
+        connection.execute(text(DICTIONARY))
         connection.execute(text("ANALYZE result"))
+        connection.execute(text("ANALYZE entity_name"))
     yield engine
     engine.dispose()
     postgres_service.drop_database("plans")
@@ -100,6 +108,39 @@ def test_texts_with_a_name(full: Engine) -> None:
     plan = plans(full, lambda: list_answers(full, wanted, 50))
 
     assert len(list_answers(full, wanted, 50)) == 2
+    assert "ix_result_names" in plan, plan
+
+
+@pytest.mark.parametrize(
+    ("part", "found", "index"),
+    [
+        ("ME 1999", 20 + 2, "ix_entity_name_part"),
+        (chr(20000 + 9999), 4, "ix_entity_name_characters"),
+        ("北" + chr(20000 + 9999), 4, "ix_entity_name_characters"),
+    ],
+)
+def test_texts_with_a_part_of_a_name(full: Engine, part: str, found: int, index: str) -> None:
+    wanted = Wanted(task=Task.TAGGING, part=part)
+
+    plan = plans(full, lambda: list_answers(full, wanted, 50))
+
+    assert len(list_answers(full, wanted, 50)) == found
+    assert count_answers(full, wanted) == found
+    assert index in plan, plan
+    assert "ix_result_names" in plan, plan
+    assert "Seq Scan on entity_name" not in plan, plan
+    counted = plans(full, lambda: count_answers(full, wanted))
+    assert index in counted, counted
+    assert "ix_result_names" in counted, counted
+
+
+def test_texts_with_a_part_that_some_have(full: Engine) -> None:
+    """Too rare to fill a page among the newest: names by the hundred are looked for."""
+    wanted = Wanted(task=Task.TAGGING, part="me 19")
+
+    plan = plans(full, lambda: list_answers(full, wanted, 900))
+
+    assert len(list_answers(full, wanted, 900)) == 900
     assert "ix_result_names" in plan, plan
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
 import migrations
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url
 from tests.contracts.store_world import World
 from workers.desired import RouteKey
+from workers.sql import trigrams
 from workers.sql.engine import WRITES, open_engine
 from workers.sql.lookup import Wanted, count_answers, find_job, list_answers
 from workers.sql.rollouts import SqlRollouts
@@ -118,6 +119,9 @@ def test_nothing_is_lost_and_everything_is_found(engine: Engine, store_url: str)
     assert rows(engine, "SELECT DISTINCT arm FROM result") == [("live",)]
     named = list_answers(engine, Wanted(task=Task.TAGGING, entity="Acme"), 10)
     assert [one.job_id for one in named] == ["b"]
+    parts = list_answers(engine, Wanted(task=Task.TAGGING, part="CM"), 10)
+    assert [one.job_id for one in parts] == ["b"]
+    assert rows(engine, "SELECT tenant, name FROM entity_name") == [("default", "Acme")]
     assert rows(engine, "SELECT job_id, span_text FROM tag_span") == [("b", "Acme")] * 2
     answers, endings = find_job(engine, "a")
     assert [(one.tenant, one.version, one.prediction.label) for one in answers] == [
@@ -146,3 +150,20 @@ def test_work_goes_on_in_it(engine: Engine, store_url: str) -> None:
     assert [job for (job,) in rows(engine, "SELECT job_id FROM sentiment ORDER BY 1")] == [
         *("a", "a", "new")
     ]
+
+
+def test_the_dictionary_goes_and_comes_again(engine: Engine, store_url: str) -> None:
+    upgrade(store_url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.connect() as connection:
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0010")
+    assert current_revision(engine) == "0010"
+    assert "entity_name" not in inspect(engine).get_table_names()
+
+    upgrade(store_url)
+    assert rows(engine, "SELECT tenant, name FROM entity_name") == [("default", "Acme")]
+    assert not trigrams.is_missing(engine)

@@ -39,6 +39,7 @@ def test_old_rows_leave_once_the_watermark_has_passed_them(world: World) -> None
         "shadow_result": 0,
         "ending": 1,
         "bulk": 0,
+        "entity_name": 0,
     }
     assert remove_old_rows(world.engine, BEFORE) == dict.fromkeys(old_rows(world.engine, LATER), 0)
     assert remove_old_rows(world.engine, LATER)["result"] == 2

@@ -63,6 +63,20 @@ def test_counts_and_filters(world: World) -> None:
     assert run("results", "count", "--until", "1d").stdout == "0\n"
 
 
+def test_a_part_of_a_name(world: World, tmp_path: Path) -> None:
+    listed = ("results", "list", "--task", "tagging", "--format", "jsonl")
+    assert [row["job_id"] for row in rows(run(*listed, "--entity-like", "CM"))] == ["job-4"]
+    assert rows(run(*listed, "--entity-like", "A%e")) == []
+    assert run("results", "count", "--entity-like", "北").stdout == "1\n"
+    assert run("results", "count", "--entity-like", "acme", "--tenant", "other").stdout == "0\n"
+    out = tmp_path / "out.csv"
+    asked = ("results", "export", "--task", "tagging", "--output", str(out))
+    assert run(*asked, "--entity-like", "acm").stdout == f"1 answers in {out}.\n"
+    refused = run(*listed, "--entity-like", " ")
+    assert isinstance(refused.exception, UsageError)
+    assert "--entity-like is empty: write some characters" in str(refused.exception)
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_an_export(world: World, tmp_path: Path, suffix: str) -> None:
     import pyarrow.parquet as pq

@@ -23,11 +23,17 @@ def upgrade() -> None:
     Example: TEXTMILL_DATABASE__URL=postgresql+psycopg://textmill@127.0.0.1/textmill \\
     textmill db upgrade
     """
+    from workers.sql import trigrams
     from workers.sql import upgrade as schema
+    from workers.sql.engine import open_engine
 
     url = load().database_url
     revision = schema.upgrade(url)
     typer.echo(f"{masked_url(url)} is at schema {revision}")
+    engine = open_engine(url)
+    if trigrams.is_missing(engine):
+        typer.echo(trigrams.MISSING, err=True)
+    engine.dispose()
 
 
 @app.command()

@@ -25,6 +25,10 @@ Bulk = Annotated[
 MinScore = Annotated[float | None, typer.Option(min=0, max=1, help="Only scores from here.")]
 MaxScore = Annotated[float | None, typer.Option(min=0, max=1, help="Only scores up to here.")]
 Entity = Annotated[str | None, typer.Option(help="Only texts with a span of exactly these words.")]
+EntityLike = Annotated[
+    str | None,
+    typer.Option(help="Only texts with a span that has this in it, in upper or lower case."),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="How many at most.")]
 After = Annotated[
     str | None, typer.Option(help="Go on after this place, which the page before named.")
@@ -32,7 +36,7 @@ After = Annotated[
 
 _FILTERS = frozenset(
     {"task", "since", "until", "label", "lang", "model", "tenant", "bulk", "entity"}
-    | {"min_score", "max_score"}
+    | {"entity_like", "min_score", "max_score"}
 )
 
 
@@ -51,18 +55,21 @@ def wanted(
     bulk: str | None,
     min_score: float | None,
     max_score: float | None,
+    entity_like: str | None,
     **equal: str | None,
 ) -> "Wanted":
     """What these options ask for.
 
     Raises:
-        UsageError: a moment or a model is none.
+        UsageError: a moment or a model is none, or a part of a name is empty.
     """
     from datetime import UTC, datetime
 
     from workers.core.lookup import parse_model, parse_since
     from workers.sql.lookup import Wanted
 
+    if entity_like is not None and not entity_like.strip():
+        raise UsageError("--entity-like is empty: write some characters of a name, as `berl`")
     name, version = parse_model(model) if model else (None, None)
     now = datetime.now(UTC)
     return Wanted(
@@ -74,6 +81,7 @@ def wanted(
         bulk_id=_bulk_id(engine, bulk) if bulk else None,
         least_score=min_score,
         most_score=max_score,
+        part=entity_like,
         **equal,
     )
 

@@ -16,6 +16,7 @@ from workers.cli.filters import (
     After,
     Bulk,
     Entity,
+    EntityLike,
     Label,
     Lang,
     Limit,
@@ -90,6 +91,7 @@ def list_results(
     min_score: MinScore = None,
     max_score: MaxScore = None,
     entity: Entity = None,
+    entity_like: EntityLike = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most; for a table 50, else all.")
     ] = None,
@@ -130,6 +132,7 @@ def count(
     min_score: MinScore = None,
     max_score: MaxScore = None,
     entity: Entity = None,
+    entity_like: EntityLike = None,
 ) -> None:
     """Print how many answers there are.
 
@@ -155,6 +158,7 @@ def export(
     min_score: MinScore = None,
     max_score: MaxScore = None,
     entity: Entity = None,
+    entity_like: EntityLike = None,
     limit: Limit = None,
     after: After = None,
     form: Annotated[

@@ -113,6 +113,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own: ASCII alone
     cursor = connection.cursor()
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         cursor.execute("PRAGMA journal_mode=WAL")
@@ -121,6 +122,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA cache_size=-32768")  # KiB; with the next: a tenth more rows a second
     cursor.execute("PRAGMA wal_autocheckpoint=4000")  # pages: 16 MB
     cursor.close()
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,4 +1,5 @@
-"""One job leaves the store: every copy of its text and answer; that it was there stays known.
+"""One job leaves the store: every copy of its text and answer, and the names that it alone had;
+that it was there stays known.
 
 A record must keep a terminal state, or it would be answered again. So the answer's place is taken
 by an ending, CANCELLED with the reason `erased`, under the same coordinates. The claims are locked
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from schemas.record import Ending, Partition, Terminal
 from schemas.tables import dead_letter, ending, result, result_outbox, shadow_result
 from workers.sql.endings import insert_endings
+from workers.sql.entity_names import hold_names, remove_unused
 from workers.sql.fence import current_epochs
 from workers.sql.transaction import written
 
@@ -54,9 +56,11 @@ def _erase(connection: Connection, *, tenant: str, job_id: str) -> Erased:
     ).all()
     partitions = [Partition(row.topic_id, row.partition, row.topic) for row in found]
     current_epochs(connection, partitions, exclusive=True)
+    hold_names(connection)
     rows = connection.execute(select(result).where(mine)).all()
     _erase_waiting(connection, mine)
     connection.execute(delete(result).where(mine))
+    remove_unused(connection, sorted({(tenant, name) for row in rows for name in row.names or ()}))
     tombstones = [
         Ending(
             partition=Partition(row.topic_id, row.partition, row.topic),

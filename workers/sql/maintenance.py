@@ -4,6 +4,8 @@ A row of `result` or `ending` says how its record ended. It may go once its part
 has passed the record, for then nobody asks again; until then it stays, whatever its age. A job that
 is sent again after its row left is answered again.
 
+Names leave the dictionary with the last answer that had them.
+
 Rows leave in portions, each a transaction of its own, so that writers never wait long, and a
 repetition after an interruption goes on.
 """
@@ -15,6 +17,7 @@ from typing import Final
 from sqlalchemy import Engine, TextClause, bindparam, text
 
 from schemas.columns import UtcDateTime
+from workers.sql import unused_names
 from workers.sql.transaction import reading, written
 
 PORTION: Final = 5000
@@ -64,12 +67,14 @@ def old_rows(engine: Engine, before: datetime) -> dict[str, int]:
     with reading(engine) as connection:
         counted = {table: _timed(f"SELECT count(*) {old}") for table, (_, old) in _OLD.items()}
         given = {"before": before}
-        return {table: connection.execute(c, given).scalar_one() for table, c in counted.items()}
+        found = {table: connection.execute(c, given).scalar_one() for table, c in counted.items()}
+    return found | {"entity_name": unused_names.unused(engine, before)}
 
 
 def remove_old_rows(engine: Engine, before: datetime) -> dict[str, int]:
     """Let them go; how many did."""
-    return {table: _remove(engine, table, before) for table in _OLD}
+    removed = {table: _remove(engine, table, before) for table in _OLD}
+    return removed | {"entity_name": unused_names.remove(engine, before)}
 
 
 def _remove(engine: Engine, table: str, before: datetime) -> int:

@@ -17,6 +17,7 @@ from schemas.batch import Batch
 from schemas.record import Ending, Partition
 from workers.ports import Answer, Recorded
 from workers.sql.endings import insert_endings
+from workers.sql.entity_names import hold_names, share_names
 from workers.sql.errors import UnstorableError
 from workers.sql.fence import current_epochs, key
 from workers.sql.insert import insert_by_halves, insert_results
@@ -117,6 +118,9 @@ def _keep(
     connection: Connection, work: _Work, *, isolating: bool
 ) -> tuple[list[Record], list[Ending]]:
     """Insert the answers that are new; the records settled by that, and endings for others."""
+    if any(answer.prediction.spans for answer in work.answers):
+        # By halves names are not written in order: then alone.
+        (hold_names if isolating else share_names)(connection)
     refused: list[Answer] = []
     if isolating:
         new, refused = insert_by_halves(connection, work.answers, work.shared, work.streamed)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 import migrations
 from schemas.errors import UsageError
+from workers.sql import trigrams
 from workers.sql.engine import LOCK_TIMEOUT_S, open_engine
 from workers.sql.transaction import reading, written
 
@@ -72,6 +73,7 @@ def _upgrade(connection: Connection) -> str:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    trigrams.add_index(connection)
     return newest_revision()
 
 

@@ -1,0 +1,85 @@
+"""How many rows a second a worker writes with all indexes and the dictionary of names, and how many
+where the table has its keys alone."""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from math import exp, log
+from typing import Final
+from unittest.mock import patch
+
+from sqlalchemy import Engine, text
+
+from benchmarks import made_up
+from schemas.batch import Batch, BatchItem
+from schemas.job import Job
+from schemas.prediction import Prediction, Span
+from schemas.record import Partition
+from schemas.task import Task
+from workers.ports import Answer
+from workers.sql import insert, results
+from workers.sql.ledger import SqlLedger
+from workers.sql.results import SqlResults
+
+BATCHES: Final = 100
+SIZE: Final = 256
+_PARTITION: Final = Partition("written", 0, "written")
+
+
+def measure(engine: Engine) -> dict[str, float]:
+    """Rows a second, `indexed` and then with `keys`; the indexes are gone afterwards."""
+    epoch = SqlLedger(engine).claim(_PARTITION, "benchmark").epoch
+    names, rng = _names(engine), random.Random(2)
+    made = [_batch(epoch, number, names, rng) for number in range(2 * BATCHES)]
+    found = {"indexed": _rate(engine, made[:BATCHES])}
+    with engine.begin() as connection:
+        made_up.drop_indexes(connection)
+    without = patch.object(insert, "has_names", lambda _: False)  # no dictionary, no lock of it
+    with without, patch.object(results, "share_names", lambda _: None):
+        return found | {"keys": _rate(engine, made[BATCHES:])}
+
+
+def _rate(engine: Engine, batches: Sequence[tuple[Batch, list[Answer]]]) -> float:
+    store = SqlResults(engine)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+    began = time.perf_counter()
+    for batch, answers in batches:
+        store.record(batch, answers, [], 0.01)
+    return len(batches) * SIZE / (time.perf_counter() - began)
+
+
+def _names(engine: Engine) -> list[str]:
+    """By rank; of those after the ones that were drawn from, none is in the dictionary."""
+    with engine.connect() as connection:
+        ranked = text("SELECT name FROM made_name ORDER BY rank")
+        return list(connection.execute(ranked).scalars())
+
+
+def _batch(
+    epoch: int, number: int, names: Sequence[str], rng: random.Random
+) -> tuple[Batch, list[Answer]]:
+    answers = list(_answers(epoch, number * SIZE, names, rng))
+    items = tuple(answer.item for answer in answers)
+    batch = Batch(
+        batch_id=str(number), attempt=1, reply_to="b", version_id=1, digest="made", items=items
+    )
+    return batch, answers
+
+
+def _answers(epoch: int, first: int, names: Sequence[str], rng: random.Random) -> Iterator[Answer]:
+    for offset in range(first, first + SIZE):
+        item = BatchItem(
+            offset=offset,
+            job=Job(job_id=f"written-{rng.getrandbits(64):x}", text="A text"),
+            partition=_PARTITION,
+            epoch=epoch,
+            lang="en",
+            task=Task.TAGGING,
+            run=0,
+            published_at=time.time(),
+            arm="live",
+        )
+        ranks = (int(exp(rng.random() * log(len(names)))) for _ in range(2))
+        spans = [Span(start=0, end=9, label="ORG", text=names[rank - 1]) for rank in ranks]
+        yield Answer(item, Prediction(tokens=12, spans=tuple(spans)), None)

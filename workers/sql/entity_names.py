@@ -1,0 +1,82 @@
+"""The dictionary of names, `entity_name`: exact at each commit, and free of deadlocks.
+
+Who writes answers writes their new names in the same statement, in order, so that two writers never
+wait in a ring. A name that is there already is not touched, so nothing would keep it from being
+removed before that writer's commit: therefore writers share a lock of the transaction, and who
+removes names holds it alone and looks then whether somebody has them. Locks are taken in the order
+claims, names, rows.
+
+On SQLite one writes at a time, and nothing of this is needed.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+LONGEST: Final = 500
+"""Characters. A longer span is no name; it would not go into the key of every PostgreSQL."""
+_LOCK: Final = 0x746D_5F6E_616D_6573  # "tm_names"
+
+KNOWN_POSTGRESQL: Final = f"""
+    INSERT INTO entity_name (tenant, name)
+    SELECT DISTINCT new.tenant, n.name FROM new CROSS JOIN unnest(new.names) AS n (name)
+    WHERE char_length(n.name) <= {LONGEST}
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608
+"""The names of the rows of `new`."""
+KNOWN_SQLITE: Final = f"""
+    INSERT INTO entity_name (tenant, name)
+    SELECT DISTINCT r.tenant, n.value FROM result AS r CROSS JOIN json_each(r.names) AS n
+    WHERE r.rowid > ? AND r.names IS NOT NULL AND length(n.value) <= {LONGEST}
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608
+"""The names of the rows after one."""
+_UNUSED_POSTGRESQL: Final = """
+    DELETE FROM entity_name AS e
+    USING unnest(CAST(%(tenants)s AS text[]), CAST(%(names)s AS text[])) AS u (tenant, name)
+    WHERE e.tenant = u.tenant AND e.name = u.name AND NOT EXISTS (
+        SELECT 1 FROM result AS r WHERE r.names @> ARRAY[e.name] AND r.tenant = e.tenant
+    )
+"""
+_UNUSED_SQLITE: Final = """
+    DELETE FROM entity_name WHERE (tenant, name) IN (
+        SELECT json_extract(u.value, '$[0]'), json_extract(u.value, '$[1]') FROM json_each(?) AS u
+    ) AND (tenant, name) NOT IN (
+        SELECT r.tenant, n.value FROM result AS r CROSS JOIN json_each(r.names) AS n
+        WHERE r.names IS NOT NULL
+    )
+"""
+Name = tuple[str, str]
+"""A tenant and a name of one of its spans."""
+
+
+def share_names(connection: Connection) -> None:
+    """Let nobody remove names until this transaction ends; many may share that."""
+    _lock(connection, "pg_advisory_xact_lock_shared")
+
+
+def hold_names(connection: Connection) -> None:
+    """Let nobody else write or remove names until this transaction ends."""
+    _lock(connection, "pg_advisory_xact_lock")
+
+
+def remove_unused(connection: Connection, names: Sequence[Name]) -> int:
+    """Remove those that no answer has any more; how many. The names must be held.
+
+    On SQLite it reads all answers once.
+    """
+    if not names:
+        return 0
+    if connection.dialect.name == "sqlite":
+        given = (msgspec.json.encode(names).decode(),)
+        return connection.exec_driver_sql(_UNUSED_SQLITE, given).rowcount
+    columns = {"tenants": [tenant for tenant, _ in names], "names": [name for _, name in names]}
+    return connection.exec_driver_sql(_UNUSED_POSTGRESQL, columns).rowcount
+
+
+def _lock(connection: Connection, function: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT {function}({_LOCK})")

@@ -1,0 +1,83 @@
+"""A part of a name: which names of the dictionary have it, and which answers have those.
+
+Upper and lower case are one; `%` and `_` are characters as others. On PostgreSQL a part is looked
+for in an index of trigrams where it has three letters or digits in a row, and in an index of
+characters where some are beyond ASCII, so that one Chinese character is enough; else all names are
+read. On SQLite all names are read always.
+"""
+
+import re
+from typing import Final
+
+from sqlalchemy import TextClause, text
+
+from workers.sql.entity_names import LONGEST
+
+_CHARACTERS: Final = r"string_to_array(regexp_replace(lower({}), '[\x01-\x7f]', '', 'g'), NULL)"
+"""As in the index of characters, to the letter."""
+_POSTGRESQL: Final = """
+    result.ctid = ANY (ARRAY(
+        SELECT named.ctid FROM ({names}) AS d CROSS JOIN LATERAL (
+            SELECT r.ctid FROM result AS r WHERE r.names @> ARRAY[d.name]
+        ) AS named
+    ))
+"""
+"""Name by name: to look whether a row has one of many takes as long as there are many."""
+_SQLITE: Final = """
+    EXISTS (SELECT 1 FROM json_each(result.names) AS n WHERE n.value IN ({names}))
+"""
+_OWN: Final = """
+    strpos({joined}, {part}) > 0 AND EXISTS (
+        SELECT 1 FROM unnest(result.names) AS n (name)
+        WHERE strpos({name}, {part}) > 0 AND char_length(n.name) <= {longest}
+    )
+"""
+
+
+def has_part(part: str, tenant: str | None, dialect: str) -> TextClause:
+    """Whether a row of `result` has a name with this part, by the dictionary."""
+    names, given = _names(part, tenant, dialect)
+    form = _SQLITE if dialect == "sqlite" else _POSTGRESQL
+    return text(form.format(names=names)).bindparams(**given)
+
+
+def own_part(part: str) -> TextClause:
+    """The same on PostgreSQL, by the row's own names: for rows that are read anyway."""
+    joined = "array_to_string(result.names, E'\\n')"
+    own = _OWN.format(
+        joined=_folded(joined, part),
+        name=_folded("n.name", part),
+        part=_folded("CAST(:part AS text)", part),
+        longest=LONGEST,
+    )
+    return text(own).bindparams(part=part)
+
+
+def names_with(part: str, tenant: str | None) -> TextClause:
+    """The names with this part, on PostgreSQL; `tenant` None: of all tenants."""
+    names, given = _names(part, tenant, "postgresql")
+    return text(names).bindparams(**given)
+
+
+def _names(part: str, tenant: str | None, dialect: str) -> tuple[str, dict[str, str]]:
+    given = {"part": part}
+    if dialect == "sqlite":
+        found = [f"instr({_folded('name', part)}, {_folded(':part', part)}) > 0"]
+    elif re.search(r"[^\W_]{3}", part):
+        found = [r"lower(name) LIKE lower(CAST(:part AS text)) ESCAPE '\'"]
+        given["part"] = "%" + re.sub(r"([\\%_])", r"\\\1", part) + "%"
+    else:  # no operator that an index of trigrams would read as a whole for
+        part_here = _folded("CAST(:part AS text)", part)
+        found = [f"strpos({_folded('name', part)}, {part_here}) > 0"]
+    if dialect != "sqlite" and not part.isascii():
+        characters = _CHARACTERS.format("CAST(:part AS text)")
+        found.append(f"{_CHARACTERS.format('name')} @> {characters}")
+    if tenant is not None:
+        found.append("tenant = :of_tenant")
+        given["of_tenant"] = tenant
+    return f"SELECT DISTINCT name FROM entity_name WHERE {' AND '.join(found)}", given  # noqa: S608
+
+
+def _folded(sql: str, part: str) -> str:
+    """What has letters in two cases is compared in one; the rest as it is, which is quicker."""
+    return sql if part.lower() == part.upper() else f"lower({sql})"
