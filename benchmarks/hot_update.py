@@ -41,6 +41,8 @@ SHARE = 0.6
 GROUP = "bench"
 WORKERS = 2
 BACKLOG = 6000
+LINGER_MS = 10
+"""Of the sender, which must not take what the workers need."""
 _LIMIT_S = 120.0
 _LONGEST_S = 3600.0
 
@@ -101,7 +103,7 @@ def _capacity(system: System, tenant: str, backlog: int) -> float:
     run, texts = new_run("capacity"), system.given.texts
     repeated = [texts[number % len(texts)] for number in range(backlog)]
     records = (encode(_of(tenant, job)) for job in jobs(run, repeated, None))
-    sender = Sender(system.where.settings, system.topic)
+    sender = Sender(system.where.settings, system.topic, LINGER_MS)
     sender.send(records, itertools.repeat(0.0))
     sender.close()
     await_rows(system.where, system.children, Kept.RESULT, run, backlog, _LIMIT_S)
@@ -153,7 +155,7 @@ def _stream(system: System, run: str, rate: float) -> Iterator[list[Sent]]:
             number += 1
 
     def send() -> None:
-        sender = Sender(system.where.settings, system.topic)
+        sender = Sender(system.where.settings, system.topic, LINGER_MS)
         moments = open_loop.until(open_loop.arrivals(rate), _LONGEST_S)
         sent.append(sender.send(records(), moments, stop))
         sender.close()
