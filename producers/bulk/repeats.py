@@ -1,4 +1,4 @@
-"""Texts that have come before in the same bulk job: they are answered once.
+"""Texts that have come before in the same bulk job: they are answered once. What texts say alike.
 
 Which text was where is kept on disk, in a file of SQLite's that nobody sees and that goes with the
 process: memory stays flat however long the input. A submitter that is started again reads the input
@@ -44,7 +44,7 @@ class Repeats:
         except sqlite3.Error as error:
             raise UnavailableError(
                 f"Which texts came before cannot be kept in the temporary directory: {error}. Make "
-                "room, name another directory in SQLITE_TMPDIR, or give --no-reuse; then the same "
+                "room, name another directory in SQLITE_TMPDIR, or give --reuse none; then the same "
                 "command goes on."
             ) from None
 
@@ -63,5 +63,14 @@ class Repeats:
         self._seen.close()
 
     def _digest(self, text: str) -> bytes:
-        said = text if self._exact else unicodedata.normalize("NFC", text).strip()
-        return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+        return blake2b(_said(text, self._exact), digest_size=12).digest()
+
+
+def digest_of(tenant: str, text: str, *, exact: bool) -> bytes:
+    """16 bytes that are the same for the tenant's texts that say the same, in whichever job."""
+    return blake2b(tenant.encode() + b"\0" + _said(text, exact), digest_size=16).digest()
+
+
+def _said(text: str, exact: bool) -> bytes:
+    said = text if exact else unicodedata.normalize("NFC", text).strip()
+    return said.encode("utf-8", "surrogatepass")

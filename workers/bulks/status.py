@@ -16,7 +16,7 @@ from workers.sql.bulks import PRIORITIES, FoundBulk
 RECENT_S: Final = 30.0
 """How far back the speed is taken from."""
 _STATES: Final = ("queued", "running", "done", "failed", "cancelled")
-_OF_LOG: Final = ("rows", "documents", "reused", "bad", "left_out")
+_OF_LOG: Final = ("rows", "documents", "reused", "reused_earlier", "bad", "left_out")
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Published so far, for each task."""
     reused: int
     """Rows that have the answer of an earlier one with the same text."""
+    reused_earlier: int
+    """Rows that have the answer of an earlier job to the same text."""
     bad: int
     left_out: int
     queued: int

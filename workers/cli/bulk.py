@@ -55,8 +55,13 @@ def submit(
         str, typer.Option(help="skip: leave rows out that are no documents; stop: end there.")
     ] = "skip",
     reuse: Annotated[
-        bool, typer.Option("--reuse/--no-reuse", help="Answer equal texts once.")
-    ] = True,
+        str,
+        typer.Option(
+            help="Answer equal texts once: file: in this job; all: and take answers that the "
+            "present version gave in earlier jobs submitted so; none: answer each."
+        ),
+    ] = "file",
+    no_reuse: Annotated[bool, typer.Option("--no-reuse", help="The same as --reuse none.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and count; publish nothing.")
     ] = False,
@@ -80,7 +85,7 @@ def submit(
         model=model,
         tenant=tenant,
         on_error=on_error,
-        reuse=reuse,
+        reuse="none" if no_reuse else reuse,
     )
     if dry_run:
         print_fields(forecast(settings, request, tell), as_json)
@@ -123,6 +128,7 @@ def _say_submitted(entered: "Begun", progress: "Progress", as_json: bool) -> Non
         f"{number} {what}"
         for number, what in (
             (progress.reused, "repeat an earlier text"),
+            (progress.reused_earlier, "have an earlier job's answer"),
             (progress.left_out, "left out"),
             (progress.bad, "are no documents"),
         )

@@ -42,11 +42,14 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     bad: int = 0
     left_out: int = 0
     tokens: int = 0
+    reused_earlier: int = 0
+    """Rows that have the answer of an earlier job."""
 
     @property
     def reused(self) -> int:
-        """Rows that have the answer of an earlier one: what is neither bad, left out nor new."""
-        return self.rows - self.documents - self.bad - self.left_out
+        """Rows that have the answer of one before them: what is nothing else."""
+        counted = self.documents + self.bad + self.left_out + self.reused_earlier
+        return self.rows - counted
 
 
 class SqlBulks:
@@ -123,7 +126,7 @@ class SqlBulks:
     def submitted(self, bulk_id: str) -> Submitted:
         """What of it is in the log."""
         c = bulk_chunk.c
-        names = ("rows", "documents", "bad", "left_out", "tokens")
+        names = Submitted.__struct_fields__
         sums = [func.coalesce(func.sum(c[name]), 0).label(name) for name in names]
         asked = select(*sums).where(c.bulk_id == bulk_id)
         with reading(self._engine) as connection:
@@ -211,9 +214,8 @@ def keep_chunk(
 ) -> State:
     """Note a piece, once; the job's state."""
     kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {
-        name: getattr(chunk, name) for name in ("number", "rows", "documents", "left_out", "tokens")
-    }
+    counts = ("number", "rows", "documents", "left_out", "tokens", "reused_earlier")
+    values = {name: getattr(chunk, name) for name in counts}
     values |= {"bulk_id": bulk_id, "bad": len(chunk.bad), "reused": [*chunk.reused.items()]}
     connection.execute(kind(bulk_chunk).values(values).on_conflict_do_nothing())
     if chunk.bad:

@@ -33,6 +33,10 @@ _ENDED_BULK: Final = """
     )
 """
 """A paused job stays: without its row nobody would know that it is paused, and would answer it."""
+_OF_ENDED_BULK: Final = (
+    f"FROM {{table}} AS old WHERE old.bulk_id IN (SELECT old.bulk_id {_ENDED_BULK})"  # noqa: S608
+)
+"""Before their jobs, as there may be millions of them."""
 _WITH_ITS_RESULT: Final = """
     FROM result_outbox AS old WHERE NOT EXISTS (
         SELECT 1 FROM result AS r
@@ -53,6 +57,8 @@ _OLD: Final[Mapping[str, tuple[str, str]]] = {
     "result": (_RECORD, _PASSED.format(table="result")),
     "shadow_result": (_RECORD + ", model_version_id", _PASSED.format(table="shadow_result")),
     "ending": (_RECORD, _PASSED.format(table="ending")),
+    "bulk_text": ('bulk_id, "row"', _OF_ENDED_BULK.format(table="bulk_text")),
+    "bulk_earlier": ('bulk_id, "row"', _OF_ENDED_BULK.format(table="bulk_earlier")),
     "bulk": ("bulk_id", _ENDED_BULK),
 }
 """By table its key, and which of its rows may go; dead letters and pieces of bulk jobs go with
