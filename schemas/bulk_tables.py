@@ -63,21 +63,23 @@ bulk_chunk = Table(
 bulk_text = Table(
     "bulk_text",
     metadata,
-    Column("bulk_id", ForeignKey("bulk.bulk_id", ondelete="CASCADE"), primary_key=True),
+    Column("bulk_id", String(32), primary_key=True),
     Column("row", BigInteger, primary_key=True, autoincrement=False),
     Column("text", LargeBinary(16), nullable=False, comment="digest of tenant and text"),
     Index(None, "text"),
 )
-"""What a job with `--reuse all` has computed; a row is there before its document is published."""
+"""Texts of the documents of a job with `--reuse all`, there before these are published. No foreign
+key here: checking it would take longer than the row does."""
 
 bulk_earlier = Table(
     "bulk_earlier",
     metadata,
-    Column("bulk_id", ForeignKey("bulk.bulk_id", ondelete="CASCADE"), primary_key=True),
+    Column("bulk_id", String(32), primary_key=True),
     Column("row", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", String(200), nullable=False, comment="whose answer the row has"),
+    Column("job_id", String(200), index=True, comment="whose answer it has; NULL: erased since"),
 )
-"""The rows of such a job that are not published, since an earlier job has their answer."""
+"""The rows of such a job that are not published, since an earlier job has their answer: that stays
+as long as they do."""
 
 bulk_error = Table(
     "bulk_error",

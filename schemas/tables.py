@@ -11,7 +11,7 @@
     ending ─ dead_letter                      records that ended without a result
     result_outbox                             results that are not on their topic yet
     bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
-         ─< bulk_text, bulk_earlier        texts that later jobs know; answers of earlier jobs
+         ─< bulk_text, bulk_earlier           texts that later jobs know; answers of earlier jobs
          ── bulk_flight                       how much of them is at the workers now
          ── rerun                             what one version answered, asked of another one
 

@@ -23,23 +23,23 @@ def upgrade() -> None:
     op.add_column("bulk_chunk", count)
     op.create_table(
         "bulk_text",
-        *row_of("bulk_text"),
+        *row(),
         sa.Column("text", sa.LargeBinary(16), nullable=False, comment="digest of tenant and text"),
         sa.PrimaryKeyConstraint("bulk_id", "row", name="pk_bulk_text"),
     )
     op.create_index("ix_bulk_text_text", "bulk_text", ["text"])
     op.create_table(
         "bulk_earlier",
-        *row_of("bulk_earlier"),
-        sa.Column("job_id", sa.String(200), nullable=False, comment="whose answer the row has"),
+        *row(),
+        sa.Column("job_id", sa.String(200), comment="whose answer it has; NULL: erased since"),
         sa.PrimaryKeyConstraint("bulk_id", "row", name="pk_bulk_earlier"),
     )
+    op.create_index("ix_bulk_earlier_job_id", "bulk_earlier", ["job_id"])
 
 
-def row_of(table: str) -> tuple[sa.Column[Any], sa.Column[Any]]:
+def row() -> tuple[sa.Column[Any], sa.Column[Any]]:
     """A row of a bulk job's input."""
-    reference = sa.ForeignKey("bulk.bulk_id", name=f"fk_{table}_bulk_id_bulk", ondelete="CASCADE")
     return (
-        sa.Column("bulk_id", sa.String(32), reference, primary_key=True),
-        sa.Column("row", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("bulk_id", sa.String(32), nullable=False),
+        sa.Column("row", sa.BigInteger(), nullable=False, autoincrement=False),
     )

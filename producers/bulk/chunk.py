@@ -58,7 +58,8 @@ class Asked(NamedTuple):
 
 
 Known = Callable[[int, Sequence[Asked]], Mapping[int, str]]
-"""Of a piece, by its number: the rows that have an earlier job's answer, and that job's id."""
+"""Of a piece, by its number: the rows that have an earlier job's answer, and that job's id; empty
+where the answer was erased since."""
 
 
 def read(
@@ -79,7 +80,7 @@ def read(
         DataError: a file cannot be read, or nothing of its beginning is a document; with
             `on_error` "stop" also for the first bad row.
     """
-    repeats = Repeats(exact=request.exact) if request.reuse else None
+    repeats = Repeats() if request.reuse else None
     number = 0
     try:
         for piece in pieces(request, tell):
@@ -132,9 +133,11 @@ def _chunk(
             jobs[one.row] = job
         except InvalidJobError as error:
             bad.append(_bad_row(one, error))
-    reused = repeats.note([(row, job.text) for row, job in jobs.items()]) if repeats else {}
+    digests = _digests(request, jobs) if repeats or known else {}
+    reused = repeats.note(digests) if repeats else {}
     new = {row: job for row, job in jobs.items() if row not in reused}
-    earlier = known(number, _asked(request, new)) if known and new else {}
+    asked = [Asked(row, job, digests[row]) for row, job in new.items()] if known else []
+    earlier = known(number, asked) if known and asked else {}
     chunk = Chunk(
         number=number,
         rows=len(piece),
@@ -148,9 +151,9 @@ def _chunk(
     return chunk, [records[row] for row in new if row not in earlier]
 
 
-def _asked(request: Request, new: Mapping[int, Job]) -> list[Asked]:
+def _digests(request: Request, jobs: Mapping[int, Job]) -> dict[int, bytes]:
     tenant, exact = request.tenant, request.exact
-    return [Asked(row, job, digest_of(tenant, job.text, exact=exact)) for row, job in new.items()]
+    return {row: digest_of(tenant, job.text, exact=exact) for row, job in jobs.items()}
 
 
 def _is_wanted(request: Request, one: Found) -> bool:

@@ -7,7 +7,7 @@ from its beginning anyway, and so learns it anew.
 
 import sqlite3
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -19,26 +19,19 @@ CACHE_KIB: Final = 32 * 1024
 class Repeats:
     """What was seen, by what it says."""
 
-    def __init__(self, *, exact: bool) -> None:
-        """
-        Args:
-            exact: whether texts must be equal to the letter; otherwise blanks around them and the
-                way in which Unicode writes a letter do not count.
-        """
-        self._exact = exact
+    def __init__(self) -> None:
         self._seen = sqlite3.connect("", isolation_level=None)
         self._seen.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._seen.execute("PRAGMA synchronous = OFF")
         self._seen.execute("PRAGMA journal_mode = OFF")
         self._seen.execute("CREATE TABLE seen (text BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID")
 
-    def note(self, texts: Sequence[tuple[int, str]]) -> dict[int, int]:
-        """Take in `(row, text)`, rows rising; the rows whose text came before, and where.
+    def note(self, digests: Mapping[int, bytes]) -> dict[int, int]:
+        """Take in digests of texts by row, rows rising; the rows whose text came before, and where.
 
         Raises:
             UnavailableError: there is no room for them.
         """
-        digests = {row: self._digest(text) for row, text in texts}
         try:
             return self._noted(digests)
         except sqlite3.Error as error:
@@ -48,12 +41,15 @@ class Repeats:
                 "command goes on."
             ) from None
 
-    def _noted(self, digests: dict[int, bytes]) -> dict[int, int]:
+    def _noted(self, digests: Mapping[int, bytes]) -> dict[int, int]:
+        changes = self._seen.total_changes
         self._seen.execute("BEGIN")
         self._seen.executemany(
             "INSERT OR IGNORE INTO seen VALUES (?, ?)", ((d, row) for row, d in digests.items())
         )
         self._seen.execute("COMMIT")
+        if self._seen.total_changes - changes == len(digests):
+            return {}
         find = "SELECT row FROM seen WHERE text = ?"
         first = {row: self._seen.execute(find, (d,)).fetchone()[0] for row, d in digests.items()}
         return {row: before for row, before in first.items() if before != row}
@@ -62,15 +58,16 @@ class Repeats:
         """Give the disk back."""
         self._seen.close()
 
-    def _digest(self, text: str) -> bytes:
-        return blake2b(_said(text, self._exact), digest_size=12).digest()
-
 
 def digest_of(tenant: str, text: str, *, exact: bool) -> bytes:
-    """16 bytes that are the same for the tenant's texts that say the same, in whichever job."""
-    return blake2b(tenant.encode() + b"\0" + _said(text, exact), digest_size=16).digest()
+    """16 bytes that are the same for the tenant's texts that say the same, in whichever job.
 
-
-def _said(text: str, exact: bool) -> bytes:
+    Args:
+        tenant: whose text.
+        text: as it came.
+        exact: whether texts must be equal to the letter; otherwise blanks around them and the way
+            in which Unicode writes a letter do not count.
+    """
     said = text if exact else unicodedata.normalize("NFC", text).strip()
-    return said.encode("utf-8", "surrogatepass")
+    whole = f"{tenant}\0{said}".encode("utf-8", "surrogatepass")
+    return blake2b(whole, digest_size=16).digest()

@@ -120,7 +120,7 @@ def reuse_of(said: str | bool) -> Reuse:
     if isinstance(said, bool):
         return said
     if said not in REUSE:
-        raise UsageError(f"`{said[:20]}` says not what may be reused: {', '.join(REUSE)}.")
+        raise UsageError(f"`{str(said)[:20]}` is nothing to reuse from: {', '.join(REUSE)}.")
     return REUSE[said]
 
 
