@@ -66,7 +66,7 @@ bulk_text = Table(
     Column("bulk_id", String(32), primary_key=True),
     Column("row", BigInteger, primary_key=True, autoincrement=False),
     Column("text", LargeBinary(16), nullable=False, comment="digest of tenant and text"),
-    Index(None, "text"),
+    Index(None, "text", postgresql_using="hash"),
 )
 """Texts of the documents of a job with `--reuse all`, there before these are published. No foreign
 key here: checking it would take longer than the row does."""

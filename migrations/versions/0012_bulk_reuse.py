@@ -1,4 +1,4 @@
-"""Texts of bulk jobs that later jobs may ask for, and the answers that rows have of earlier jobs."""
+"""Texts of bulk jobs that later jobs may ask for; rows that have the answers of earlier jobs."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("text", sa.LargeBinary(16), nullable=False, comment="digest of tenant and text"),
         sa.PrimaryKeyConstraint("bulk_id", "row", name="pk_bulk_text"),
     )
-    op.create_index("ix_bulk_text_text", "bulk_text", ["text"])
+    op.create_index("ix_bulk_text_text", "bulk_text", ["text"], postgresql_using="hash")
     op.create_table(
         "bulk_earlier",
         *row(),

@@ -37,8 +37,8 @@ class Repeats:
         except sqlite3.Error as error:
             raise UnavailableError(
                 f"Which texts came before cannot be kept in the temporary directory: {error}. Make "
-                "room, name another directory in SQLITE_TMPDIR, or give --reuse none; then the same "
-                "command goes on."
+                "room, name another directory in SQLITE_TMPDIR, or give --reuse none; then the "
+                "same command goes on."
             ) from None
 
     def _noted(self, digests: Mapping[int, bytes]) -> dict[int, int]:

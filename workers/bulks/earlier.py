@@ -1,4 +1,4 @@
-"""What `--reuse all` makes of a submission: rows that an earlier job has answered are not published.
+"""What `--reuse all` makes of a submission: what an earlier job has answered is not published.
 
 What was noted stays as it was decided; what was decided and not noted is decided alike. So a
 submitter that is started again publishes the same documents.

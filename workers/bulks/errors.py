@@ -1,7 +1,7 @@
 """What of a bulk job has no answer: rows that are no documents, and documents that failed.
 
-So has a row whose answer was an earlier job's and is gone. To retry it makes it a document of the
-job's own.
+Neither has a row that had an earlier job's answer which was erased since. To retry it makes it a
+document of the job's own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from producers.publisher import Publisher
 from schemas.errors import DataError
 from schemas.task import Task
 from workers.assembly import Store
-from workers.bulks.joining import GONE
+from workers.bulks.joining import ERASED
 from workers.output import Column
 from workers.sql.bulk_progress import Failure, failures
 from workers.sql.bulks import FoundBulk
@@ -36,7 +36,7 @@ def errors_of(store: Store, job: FoundBulk) -> list[dict[str, Any]]:
         {**one._mapping, "task": None, "state": "BAD_ROW"}
         for one in store.bulks.bad_rows(job.bulk_id)
     ]
-    failed = [*failures(store.engine, job.bulk_id), *_gone(store, job)]
+    failed = [*failures(store.engine, job.bulk_id), *_erased(store, job)]
     if job.request.again:
         return [_in_order(one) for one in rows] + [_of_rerun(one) for one in failed]
     places = dict(_places(job, {row_of(one.job_id) for one in failed}))
@@ -61,8 +61,8 @@ def _of_rerun(one: Failure) -> dict[str, Any]:
 
 
 def publish_failed(store: Store, job: FoundBulk, publisher: Publisher) -> int:
-    """Publish the failed documents once more under their ids, and rows whose earlier answer is
-    gone; how many.
+    """Publish the failed documents once more under their ids, and rows whose earlier answer was
+    erased; how many.
 
     Raises:
         DataError: the input is not there any more, or has changed.
@@ -71,7 +71,7 @@ def publish_failed(store: Store, job: FoundBulk, publisher: Publisher) -> int:
     for one in failures(store.engine, job.bulk_id):
         if one.state != "CANCELLED" and one.task is not None:
             wanted.setdefault(one.task, set()).add(one.job_id)
-    number = _publish_gone(store, job, publisher)
+    number = _publish_erased(store, job, publisher)
     if not wanted:
         return number
     for _, records, _ in read(job.request, job.bulk_id):
@@ -82,41 +82,38 @@ def publish_failed(store: Store, job: FoundBulk, publisher: Publisher) -> int:
     return number
 
 
-def _gone(store: Store, job: FoundBulk) -> list[Failure]:
+def _erased(store: Store, job: FoundBulk) -> list[Failure]:
     """What an earlier job answered and nobody has any more."""
     if not job.request.across:
         return []
-    (state, reason), detail = (
-        GONE,
-        "the earlier answer was erased or has left: bulk retry asks anew",
-    )
+    state, reason = ERASED
     return [
         Failure(
             job_id=job_id_of(job.bulk_id, row),
             task=task.value,
             state=state,
             reason=reason,
-            detail=detail,
+            detail="an earlier job's answer, erased since: `textmill bulk retry` asks anew",
         )
-        for task, rows in store.texts.gone(job.bulk_id, job.request).items()
-        for row in rows
+        for row in store.texts.erased(job.bulk_id)
+        for task in job.request.tasks
     ]
 
 
-def _publish_gone(store: Store, job: FoundBulk, publisher: Publisher) -> int:
+def _publish_erased(store: Store, job: FoundBulk, publisher: Publisher) -> int:
     """Such rows become documents once the log has them; a repetition is a DUPLICATE."""
-    gone = {row_of(one.job_id) for one in _gone(store, job)}
-    if not gone:
+    rows = set(store.texts.erased(job.bulk_id)) if _may_retry(job) else set()
+    if not rows:
         return 0
     asked: list[Asked] = []
 
     def note(number: int, piece: Sequence[Asked]) -> Mapping[int, str]:
-        asked[:] = (one for one in piece if one.row in gone)
+        asked[:] = (one for one in piece if one.row in rows)
         return {}
 
     number = 0
     for chunk, records, _ in read(job.request, job.bulk_id, known=note):
-        again = [record for record in records if row_of(record[0]) in gone]
+        again = [record for record in records if row_of(record[0]) in rows]
         if again:
             for task in job.request.tasks:
                 publisher.publish_records(again, task, bulk=True)
@@ -125,6 +122,11 @@ def _publish_gone(store: Store, job: FoundBulk, publisher: Publisher) -> int:
             digests = {one.row: one.digest for one in asked}
             store.texts.ask(job.bulk_id, chunk.number, digests, tokens)
     return number
+
+
+def _may_retry(job: FoundBulk) -> bool:
+    """Of a cancelled job nothing more is to be answered."""
+    return job.request.across and job.state != "cancelled"
 
 
 def _places(job: FoundBulk, rows: set[int]) -> Iterator[tuple[int, tuple[str, int]]]:

@@ -3,8 +3,8 @@
     manifest's pieces ─► the same rows read again ─┐
     result, by job id, a piece at a time ──────────┴─► joined columns
 
-A row whose text came before has the answer of that row, or of an earlier job's. Rows that are no documents are left to
-`bulk errors`.
+A row whose text came before has the answer of that row, or of an earlier job. Rows that are no
+documents are left to `bulk errors`.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from workers.assembly import Store
 from workers.block import Beside, Block
 from workers.bulks.as_done import as_done
 from workers.bulks.joining import (
-    GONE,
+    ERASED,
     QUEUED,
     Missing,
     asked_of,
@@ -47,7 +47,8 @@ class _Piece(NamedTuple):
     rows: int
     reused: dict[int, int]
     earlier: dict[int, str]
-    """Rows with an earlier job's answer, also such before the piece that are repeated in it."""
+    """Rows with an earlier job's answer, and that job's id, empty where it was erased since; also
+    rows before the piece that are repeated in it."""
     answers: Answers
 
 
@@ -149,7 +150,7 @@ class Export:
         """The jobs whose answers these rows have."""
         bulk_id, earlier = self._job.bulk_id, piece.earlier
         first = (piece.reused.get(row, row) for row in rows)
-        return [earlier.get(row) or job_id_of(bulk_id, row) for row in first]
+        return [earlier[row] if row in earlier else job_id_of(bulk_id, row) for row in first]
 
     def _note(
         self,
@@ -162,7 +163,7 @@ class Export:
             if place is None:
                 failed = self._failed.get((ids[row], task.value))
                 is_own = ids[row].startswith(f"{self._job.bulk_id}-")
-                missing[row] = failed or missing[row] or (QUEUED if is_own else GONE)
+                missing[row] = failed or missing[row] or (QUEUED if is_own else ERASED)
 
     def _pieces(self) -> Iterator[_Piece]:
         """The pieces of the manifest with their answers."""
@@ -182,10 +183,8 @@ class Export:
             job_id_of(bulk_id, first + rows - 1),
             [job_id_of(bulk_id, row) for row in before if row not in earlier],
         )
-        found = {
-            task: self._answers(task, wanted, list(dict.fromkeys(earlier.values())))
-            for task in self._names.of_task
-        }
+        theirs = [*filter(None, dict.fromkeys(earlier.values()))]
+        found = {task: self._answers(task, wanted, theirs) for task in self._names.of_task}
         if any(not self._models.keys() >= set(columns[2]) for columns in found.values()):
             self._models = self._registered()
         return _Piece(first, rows, reused, earlier, found)

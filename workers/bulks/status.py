@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from workers.assembly import Store
+from workers.bulks.joining import ERASED
 from workers.core.cost import Cost
 from workers.core.eta import Piece, remaining_s
 from workers.sql.bulk_answers import lately
@@ -38,7 +39,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     reused: int
     """Rows that have the answer of an earlier one with the same text."""
     reused_earlier: int
-    """Rows that have the answer of an earlier job to the same text."""
+    """Rows that were given the answer of an earlier job to the same text; such whose answer was
+    erased since count as failed too."""
     bad: int
     left_out: int
     queued: int
@@ -80,10 +82,15 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
         )
         for task in found.request.tasks
     }
+    ended_each = min(one["done"] + one["failed"] for one in by_task.values())
+    reasons = {why: n for one in ended.values() for why, n in one.reasons.items()}
+    if erased := store.texts.count_erased(found.bulk_id) if found.request.across else 0:
+        reasons[" ".join(ERASED)] = erased
+        for one in by_task.values():
+            one["failed"] += erased
     sums = {name: sum(one[name] for one in by_task.values()) for name in _STATES}
     outstanding = sums["queued"] + sums["running"]
     recent, window_s = _lately(store, found)
-    ended_each = min(one["done"] + one["failed"] for one in by_task.values())
     eta_s = _eta(store, found, ended_each, recent, window_s, workers, left=outstanding)
     of_log = {name: getattr(submitted, name) for name in _OF_LOG}
     return Status(
@@ -95,7 +102,7 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
         created_at=found.created_at,
         submitted_at=found.submitted_at,
         tasks=by_task,
-        reasons={why: n for one in ended.values() for why, n in one.reasons.items()},
+        reasons=reasons,
         per_s=round(recent / window_s, 1) if window_s else 0.0,
         eta_s=eta_s,
         **of_log,

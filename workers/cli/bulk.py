@@ -57,11 +57,10 @@ def submit(
     reuse: Annotated[
         str,
         typer.Option(
-            help="Answer equal texts once: file: in this job; all: and take answers that the "
-            "present version gave in earlier jobs submitted so; none: answer each."
+            help="Which equal texts are answered once: file: those of this job; all: also those "
+            "that the present version answered in earlier jobs with --reuse all; none."
         ),
     ] = "file",
-    no_reuse: Annotated[bool, typer.Option("--no-reuse", help="The same as --reuse none.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and count; publish nothing.")
     ] = False,
@@ -85,7 +84,7 @@ def submit(
         model=model,
         tenant=tenant,
         on_error=on_error,
-        reuse="none" if no_reuse else reuse,
+        reuse=reuse,
     )
     if dry_run:
         print_fields(forecast(settings, request, tell), as_json)

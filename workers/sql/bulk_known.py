@@ -1,10 +1,10 @@
-"""What the store knows of texts: who had them in which bulk job, and which answers stand to those."""
+"""What the store knows of texts: which bulk jobs had them, and which answers stand to those."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Row, TextClause, bindparam, text
+from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
 
 from producers.bulk.chunk import Asked, job_id_of
 from producers.bulk.request import Request
@@ -14,7 +14,7 @@ from workers.core.routing import Routing
 from workers.sql.registry import read_all
 from workers.sql.routes import read_aliases, read_routes
 
-_SAME: Final = "SELECT t.text, t.bulk_id, t.\"row\" FROM {source} ORDER BY t.bulk_id, t.\"row\""
+_SAME: Final = 'SELECT t.text, t.bulk_id, t."row" FROM {source} ORDER BY t.bulk_id, t."row"'
 _GIVEN: Final = """
     SELECT r.job_id, r.task, r.model_version_id, r.lang FROM {source}
       AND r.tenant = :tenant AND r.run = 0
@@ -31,10 +31,10 @@ _LISTED: Final = (
     _listed(_SAME, "bulk_text AS t WHERE t.text IN :values"),
     _listed(_GIVEN, "result AS r WHERE r.job_id IN :values"),
 )
-_ELEMENTS: Final = "jsonb_array_elements_text(CAST(:values AS jsonb)) AS n (value)"
+_JOIN: Final = "jsonb_array_elements_text(CAST(:values AS jsonb)) AS n (value) JOIN"
 _JOINED: Final = (
-    text(_SAME.format(source=f"{_ELEMENTS} JOIN bulk_text AS t ON t.text = decode(n.value, 'hex')")),
-    text(_GIVEN.format(source=f"{_ELEMENTS} JOIN result AS r ON r.job_id = n.value")),
+    text(_SAME.format(source=f"{_JOIN} bulk_text AS t ON t.text = decode(n.value, 'hex')")),
+    text(_GIVEN.format(source=f"{_JOIN} result AS r ON r.job_id = n.value")),
 )
 """For PostgreSQL: five thousand values by themselves take it five times as long, and it expects few
 of a JSON document, so it asks the index for each however large the table is."""
@@ -58,14 +58,14 @@ def served_by_earlier(
     return served(asked, request.tasks, candidates, given, routing)
 
 
-def _same(connection: Connection, digests: Sequence[bytes]) -> Sequence[Row[Any]]:
+def _same(connection: Connection, digests: Sequence[bytes]) -> Sequence[Any]:
     if connection.dialect.name == "sqlite":
         return connection.execute(_LISTED[0], {"values": digests}).all()
     said = msgspec.json.encode([one.hex() for one in digests]).decode()
     return connection.execute(_JOINED[0], {"values": said}).all()
 
 
-def _given(connection: Connection, tenant: str, job_ids: Sequence[str]) -> Sequence[Row[Any]]:
+def _given(connection: Connection, tenant: str, job_ids: Sequence[str]) -> Sequence[Any]:
     """The answers that stand to these jobs."""
     if not job_ids:
         return []

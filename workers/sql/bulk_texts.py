@@ -45,7 +45,6 @@ _TEXTS: Final = text(
     INSERT INTO bulk_text (bulk_id, "row", text)
     SELECT :bulk_id, n."row", substr(:texts, CAST(n.place AS integer) * 16 - 15, 16)
     FROM unnest(CAST(:rows AS bigint[])) WITH ORDINALITY AS n ("row", place)
-    ON CONFLICT DO NOTHING
     """
 )
 _JOBS: Final = text(
@@ -53,10 +52,10 @@ _JOBS: Final = text(
     INSERT INTO bulk_earlier (bulk_id, "row", job_id)
     SELECT :bulk_id, n."row", n.job_id
     FROM unnest(CAST(:rows AS bigint[]), CAST(:job_ids AS text[])) AS n ("row", job_id)
-    ON CONFLICT DO NOTHING
     """
 )
-"""Arrays as PostgreSQL writes them: the driver's own way takes each element by itself."""
+"""Arrays as PostgreSQL writes them: the driver's own way takes each element by itself. No row is
+there already, for whoever writes has looked under the job's lock."""
 
 
 class SqlBulkTexts:
@@ -184,7 +183,7 @@ def _note_texts(connection: Connection, bulk_id: str, digests: Mapping[int, byte
         connection.execute(_TEXTS, {"bulk_id": bulk_id, **given})
     else:
         values = [{"bulk_id": bulk_id, "row": row, "text": one} for row, one in digests.items()]
-        connection.execute(insert(bulk_text).prefix_with("OR IGNORE"), values)
+        connection.execute(insert(bulk_text), values)
 
 
 def _note_jobs(connection: Connection, bulk_id: str, job_ids: Mapping[int, str]) -> None:
@@ -195,7 +194,7 @@ def _note_jobs(connection: Connection, bulk_id: str, job_ids: Mapping[int, str])
         connection.execute(_JOBS, {"bulk_id": bulk_id, **given})
     else:
         values = [{"bulk_id": bulk_id, "row": row, "job_id": one} for row, one in job_ids.items()]
-        connection.execute(insert(bulk_earlier).prefix_with("OR IGNORE"), values)
+        connection.execute(insert(bulk_earlier), values)
 
 
 def _array(values: Iterable[object]) -> str:

@@ -36,7 +36,7 @@ _ENDED_BULK: Final = """
 """
 """A paused job stays: without its row nobody would know that it is paused, and would answer it."""
 _OF_ENDED_BULK: Final = (
-    f"FROM {{table}} AS old WHERE old.bulk_id IN (SELECT old.bulk_id {_ENDED_BULK})"  # noqa: S608
+    f"FROM {{table}} AS old WHERE old.bulk_id IN (SELECT old.bulk_id {_ENDED_BULK})"
 )
 """Before their jobs, which they do not go with; and before results, which they hold."""
 _NOBODYS: Final = "AND NOT EXISTS (SELECT 1 FROM bulk_earlier AS e WHERE e.job_id = {of}.job_id)"
