@@ -1,9 +1,11 @@
 """Answers across bulk jobs on both databases: who is served by whom, and what becomes of it."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import TAGS, manifest
 from workers.bulks import desk
 from workers.bulks.errors import errors_of, publish_failed
+from workers.sql import bulk_texts
 from workers.sql.erasure import erase
 from workers.sql.maintenance import old_rows, remove_old_rows
 
@@ -327,6 +330,40 @@ def test_an_old_answer_stays_while_a_row_has_it(bench: Bench) -> None:
     assert (removed["bulk_earlier"], removed["result"]) == (1, 1)
     assert not bench.world.rows("SELECT 1 FROM bulk_earlier UNION ALL SELECT 1 FROM bulk_text")
     assert jobs[0]["job_id"] not in str(bench.world.everything()["result"])
+
+
+@pytest.mark.parametrize("how", ["erasure", "maintenance"])
+def test_no_answer_leaves_while_it_is_given(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It leaves between the look at it and the note of who has it."""
+    (job,) = answered(bench, "may", "a")
+    bench.world.ledger.advance({bench.world.p: (bench.world.epoch, 1000)})
+    look, looked = bulk_texts.served_by_earlier, Event()
+
+    def slowly(*given: Any) -> dict[int, str]:
+        found = look(*given)
+        looked.set()
+        time.sleep(0.5)
+        return found
+
+    def leaves() -> None:
+        assert looked.wait(10)
+        if how == "erasure":
+            erase(bench.world.engine, "default", job["job_id"])
+        else:
+            remove_old_rows(bench.world.engine, LATER)
+
+    monkeypatch.setattr(bulk_texts, "served_by_earlier", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        left = pool.submit(leaves)
+        assert submitted(bench, "june", "a") == []
+        left.result()
+
+    assert labels(bench, "june") == [None if how == "erasure" else "positive"]
+    assert bench.status("june").failed == (how == "erasure")
+    dangling = "SELECT 1 FROM bulk_earlier WHERE job_id NOT IN (SELECT job_id FROM result)"
+    assert not bench.world.rows(dangling)
 
 
 def test_a_dry_run_says_what_would_be_reused_and_keeps_nothing(bench: Bench) -> None:
