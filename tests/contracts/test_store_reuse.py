@@ -352,7 +352,7 @@ def test_no_answer_leaves_while_it_is_given(
         if how == "erasure":
             erase(bench.world.engine, "default", job["job_id"])
         else:
-            remove_old_rows(bench.world.engine, LATER)
+            remove_old_rows(bench.world.engine, datetime.now(UTC))
 
     monkeypatch.setattr(bulk_texts, "served_by_earlier", slowly)
     with ThreadPoolExecutor(1) as pool:

@@ -118,7 +118,7 @@ def test_what_earlier_jobs_answered_is_said(world: World, tmp_path: Path) -> Non
     (tmp_path / "a.txt").write_text("one\ntwo\none\n")
     said = json.loads(run(*ask, "--name", "may", "--json").stdout)
     ids = [f"{said['bulk_id']}-{row:010}" for row in (1, 2)]
-    world.record(*(world.answer(n, one, bulk_id=said["bulk_id"]) for n, one in enumerate(ids)))
+    world.record(*(world.answer(n, one, bulk_id=said["bulk_id"]) for n, one in enumerate(ids, 9)))
 
     (tmp_path / "a.txt").write_text("three\none\nthree\ntwo\n")
     forecast = json.loads(run(*ask, "--dry-run", "--json").stdout)
