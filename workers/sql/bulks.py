@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from producers.bulk.chunk import Chunk, Kind
@@ -165,7 +165,9 @@ class SqlBulks:
 def _begin(connection: Connection, name: str, request: Request) -> Begun:
     found = connection.execute(select(bulk).where(bulk.c.name == name)).first()
     if found is None:
-        return _enter(connection, name, request)
+        if (begun := _enter(connection, name, request)) is not None:
+            return begun
+        found = connection.execute(select(bulk).where(bulk.c.name == name)).one()
     known = _found(found)
     if known.request != request:
         raise UsageError(
@@ -185,10 +187,13 @@ def _begin(connection: Connection, name: str, request: Request) -> Begun:
     )
 
 
-def _enter(connection: Connection, name: str, request: Request) -> Begun:
+def _enter(connection: Connection, name: str, request: Request) -> Begun | None:
+    """None: another submitter has entered a job of this name meanwhile."""
     now, bulk_id = datetime.now(UTC), new_id(name, request)
-    connection.execute(
-        insert(bulk).values(
+    kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    entered = connection.execute(
+        kind(bulk)
+        .values(
             bulk_id=bulk_id,
             name=name,
             tenant=request.tenant,
@@ -199,7 +204,10 @@ def _enter(connection: Connection, name: str, request: Request) -> Begun:
             created_at=now,
             changed_at=now,
         )
+        .on_conflict_do_nothing()
     )
+    if not entered.rowcount:
+        return None
     return Begun(bulk_id=bulk_id, name=name, chunks=0, rows=0, finished=False)
 
 
