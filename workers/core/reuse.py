@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from models.text.language import detect
-from producers.bulk.chunk import Asked
 from schemas.errors import InvalidJobError
 from schemas.job import Job
 from schemas.task import Task
@@ -24,7 +23,7 @@ class Given(NamedTuple):
 
 
 def served(
-    asked: Sequence[Asked],
+    asked: Sequence[tuple[int, Job, bytes]],
     tasks: Sequence[Task],
     candidates: Mapping[bytes, Sequence[str]],
     given: Mapping[tuple[str, Task], Given],
@@ -33,20 +32,21 @@ def served(
     """The rows that an earlier answer serves, and the job whose it is.
 
     Args:
-        asked: rows whose text is new in their job.
+        asked: rows whose text is new in their bulk job, the jobs they would be, and the digests of
+            their texts.
         tasks: that are asked of each.
         candidates: by the digest of a text, earlier jobs that had it, the best first.
         given: the answers that stand to those, by job and task.
         routing: of this moment.
     """
     found: dict[int, str] = {}
-    for one in asked:
-        if not (earlier := candidates.get(one.digest)):
+    for row, job, digest in asked:
+        if not (earlier := candidates.get(digest)):
             continue
-        if wanted := _wanted(one.job, tasks, routing):
+        if wanted := _wanted(job, tasks, routing):
             serves = (job_id for job_id in earlier if _is(wanted, job_id, given))
             if (job_id := next(serves, None)) is not None:
-                found[one.row] = job_id
+                found[row] = job_id
     return found
 
 
