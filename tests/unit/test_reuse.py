@@ -7,6 +7,7 @@ from schemas.task import Task
 from tests.unit.examples import route, version
 from workers.core.reuse import Given, served
 from workers.core.routing import Routing
+from workers.desired import Route, RouteKey
 
 OLD = version(1, version=1, state="retired")
 LIVE = version(2, version=2, state="live")
@@ -43,7 +44,8 @@ def test_the_version_and_the_language_must_be_those_of_now(fields, given, found)
 def test_all_tasks_are_served_by_one_row() -> None:
     tasks = (Task.SENTIMENT, Task.TAGGING)
     joint = version(2, version=2, state="live", further=(Task.TAGGING,))
-    routing = Routing([joint], [route(joint), route(joint, task=Task.TAGGING)])
+    tagging = Route(key=RouteKey(Task.TAGGING, "en"), live=joint)
+    routing = Routing([joint], [route(joint), tagging])
     answers = {("may-1", tasks[0]): Given(2, "en"), ("may-2", tasks[1]): Given(2, "en")}
     asked, candidates = [(7, job(), b"good")], {b"good": ["may-1", "may-2"]}
 
