@@ -5,11 +5,14 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
     Text,
+    text,
 )
 
 from schemas.columns import Document, UtcDateTime, metadata, version_column
@@ -48,7 +51,35 @@ bulk_chunk = Table(
     Column(
         "reused", Document, nullable=False, comment="row and the row before it whose answer it has"
     ),
+    Column(
+        "reused_earlier",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="rows that have the answer of an earlier job",
+    ),
 )
+
+bulk_text = Table(
+    "bulk_text",
+    metadata,
+    Column("bulk_id", String(32), primary_key=True),
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    Column("text", LargeBinary(16), nullable=False, comment="digest of tenant and text"),
+    Index(None, "text", postgresql_using="hash"),
+)
+"""Texts of the documents of a job with `--reuse all`, there before these are published. No foreign
+key here: checking it would take longer than the row does."""
+
+bulk_earlier = Table(
+    "bulk_earlier",
+    metadata,
+    Column("bulk_id", String(32), primary_key=True),
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", String(200), index=True, comment="whose answer it has; NULL: erased since"),
+)
+"""The rows of such a job that are not published, since an earlier job has their answer: that stays
+as long as they do."""
 
 bulk_error = Table(
     "bulk_error",

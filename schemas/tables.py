@@ -12,6 +12,7 @@
     result_outbox                             results that are not on their topic yet
     entity_name                               the different names that answers have, by tenant
     bulk ─< bulk_chunk, bulk_error            files that were handed over, and how far they are
+         ─< bulk_text, bulk_earlier           texts that later jobs know; answers of earlier jobs
          ── bulk_flight                       how much of them is at the workers now
          ── rerun                             what one version answered, asked of another one
 
@@ -39,7 +40,15 @@ from sqlalchemy import (
     text,
 )
 
-from schemas.bulk_tables import bulk, bulk_chunk, bulk_error, bulk_flight, rerun
+from schemas.bulk_tables import (
+    bulk,
+    bulk_chunk,
+    bulk_earlier,
+    bulk_error,
+    bulk_flight,
+    bulk_text,
+    rerun,
+)
 from schemas.columns import (
     Document,
     Serial,
@@ -67,8 +76,10 @@ __all__ = [
     "alias",
     "bulk",
     "bulk_chunk",
+    "bulk_earlier",
     "bulk_error",
     "bulk_flight",
+    "bulk_text",
     "cost_profile",
     "dead_letter",
     "deployment",

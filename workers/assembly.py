@@ -48,6 +48,7 @@ class Store:
         """
         from workers.sql.arms import SqlArms
         from workers.sql.bulk_flights import SqlBulkFlights
+        from workers.sql.bulk_texts import SqlBulkTexts
         from workers.sql.bulks import SqlBulks
         from workers.sql.engine import open_engine
         from workers.sql.ledger import SqlLedger
@@ -76,6 +77,7 @@ class Store:
         self.profiles = SqlProfiles(self.engine)
         self.rollouts = SqlRollouts(self.engine)
         self.bulks = SqlBulks(self.engine)
+        self.texts = SqlBulkTexts(self.engine)
         self.flights = SqlBulkFlights(self.engine)
         self.reruns = SqlReruns(self.engine)
         self.arms = SqlArms(self.engine)

@@ -30,7 +30,7 @@ from benchmarks.rig import Rig, rig
 from benchmarks.subject import Subject, new_run, publish, register, subject
 
 TEXTS = 20_000
-NO_REUSE = ("--no-reuse",)
+NO_REUSE = ("--reuse", "none")
 """No text comes twice anyway; so nothing is looked for either."""
 SMALL = 20_000
 AIMS = {

@@ -62,8 +62,8 @@ def submit(
         name: the job's; None: made of the request, so that the same call goes on with the same job.
         where: conditions on rows, as `--where` has them.
         settings: where log and store are; None: from the environment and `textmill.toml`.
-        fields: `text_column`, `id_column`, `lang`, `model`, `tenant`, `on_error`, `reuse`, as the
-            options of `textmill bulk submit`.
+        fields: `text_column`, `id_column`, `lang`, `model`, `tenant`, `on_error`, `reuse` ("file",
+            "all" or "none"), as the options of `textmill bulk submit`.
 
     Raises:
         UsageError: the request cannot be; says what to write.

@@ -1,11 +1,11 @@
 """A piece of a bulk job's input: documents, repeated texts, bad rows, rows left out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from producers.bulk.repeats import Repeats
+from producers.bulk.repeats import Repeats, digest_of
 from producers.bulk.request import Request
 from producers.bulk.source import Found, pieces, text_of
 from producers.opening import Tell
@@ -46,23 +46,47 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """Of the documents, estimated."""
     reused: dict[int, int]
     """Row, and the row before it that has the same text."""
+    reused_earlier: int = 0
+    """Rows that have the answer of an earlier job."""
+
+
+class Asked(NamedTuple):
+    """A row whose text has not come before in the job."""
+
+    row: int
+    job: Job
+    digest: bytes
+
+
+Known = Callable[[int, Sequence[Asked]], Mapping[int, str]]
+"""Of a piece, by its number: the rows that have an earlier job's answer, and that job's id; empty
+where the answer was erased since."""
 
 
 def read(
-    request: Request, bulk_id: str, tell: Tell = lambda text: None
+    request: Request,
+    bulk_id: str,
+    tell: Tell = lambda text: None,
+    known: Known | None = None,
 ) -> Iterator[tuple[Chunk, Encoded, dict[str, Kind]]]:
     """Each piece with the records of its jobs, and what kinds of values its columns have.
+
+    Args:
+        request: what is asked.
+        bulk_id: of the job.
+        tell: told what a person should know.
+        known: asked which rows need not be published; None: all are, whatever is known of them.
 
     Raises:
         DataError: a file cannot be read, or nothing of its beginning is a document; with
             `on_error` "stop" also for the first bad row.
     """
-    repeats = Repeats(exact=request.exact) if request.reuse else None
+    repeats = Repeats() if request.reuse else None
     tables: dict[str, dict[str, Kind]] = {}
     number = 0
     try:
         for piece in pieces(request, tell):
-            made = _chunk(request, bulk_id, number, piece, repeats)
+            made = _chunk(request, bulk_id, number, piece, repeats, known)
             _check(request, made[0])
             yield *made, _kinds(piece, tables)
             number += 1
@@ -92,10 +116,15 @@ def joined(columns: Mapping[str, Kind], more: Mapping[str, Kind]) -> dict[str, K
 
 
 def _chunk(
-    request: Request, bulk_id: str, number: int, piece: Sequence[Found], repeats: Repeats | None
+    request: Request,
+    bulk_id: str,
+    number: int,
+    piece: Sequence[Found],
+    repeats: Repeats | None,
+    known: Known | None,
 ) -> tuple[Chunk, Encoded]:
     records: dict[int, tuple[str, bytes]] = {}
-    texts: list[tuple[int, str]] = []
+    jobs: dict[int, Job] = {}
     bad: list[BadRow] = []
     for one in piece:
         if not _is_wanted(request, one):
@@ -103,20 +132,30 @@ def _chunk(
         try:
             job = _job(request, bulk_id, one)
             records[one.row] = encode(job)
-            texts.append((one.row, job.text))
+            jobs[one.row] = job
         except InvalidJobError as error:
             bad.append(_bad_row(one, error))
-    reused = repeats.note(texts) if repeats else {}
+    digests = _digests(request, jobs) if repeats or known else {}
+    reused = repeats.note(digests) if repeats else {}
+    new = {row: job for row, job in jobs.items() if row not in reused}
+    asked = [Asked(row, job, digests[row]) for row, job in new.items()] if known else []
+    earlier = known(number, asked) if known and asked else {}
     chunk = Chunk(
         number=number,
         rows=len(piece),
-        documents=len(texts) - len(reused),
+        documents=len(new) - len(earlier),
         bad=tuple(bad),
-        left_out=len(piece) - len(texts) - len(bad),
-        tokens=sum(tokens_of(text) for row, text in texts if row not in reused),
+        left_out=len(piece) - len(jobs) - len(bad),
+        tokens=sum(tokens_of(job.text) for row, job in new.items() if row not in earlier),
         reused=reused,
+        reused_earlier=len(earlier),
     )
-    return chunk, [record for row, record in records.items() if row not in reused]
+    return chunk, [records[row] for row in new if row not in earlier]
+
+
+def _digests(request: Request, jobs: Mapping[int, Job]) -> dict[int, bytes]:
+    tenant, exact = request.tenant, request.exact
+    return {row: digest_of(tenant, job.text, exact=exact) for row, job in jobs.items()}
 
 
 def _is_wanted(request: Request, one: Found) -> bool:

@@ -1,6 +1,7 @@
 """What a bulk job asks: which files, which of their columns, which tasks."""
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -15,6 +16,12 @@ from schemas.job import DEFAULT_TENANT
 from schemas.task import Task
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+Reuse = bool | Literal["all"]
+REUSE: Final[Mapping[str, Reuse]] = {"file": True, "all": "all", "none": False}
+"""Where a text's answer may come from: the job itself, or also the tenant's earlier jobs that were
+submitted so, or nowhere. As the manifest keeps the words."""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +50,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tenant: Annotated[str, Meta(min_length=1, max_length=100)] = DEFAULT_TENANT
     where: tuple[Condition, ...] = ()
     on_error: Literal["skip", "stop"] = "skip"
-    reuse: bool = True
-    """Whether equal texts are answered once."""
+    reuse: Reuse = True
+    """Whether equal texts are answered once: see `REUSE`."""
     again: str | UnsetType = UNSET
     """`NAME@3`, whose texts are answered again by `model`; absent where files are."""
 
@@ -62,6 +69,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def exact(self) -> bool:
         """Whether texts count as equal only to the letter: a tag has a place in its own text."""
         return Task.TAGGING in self.tasks
+
+    @property
+    def across(self) -> bool:
+        """Whether answers of earlier jobs count too."""
+        return self.reuse == "all"
 
     def name(self) -> str:
         """The name of a job that was given none: the same for the same request."""
@@ -102,6 +114,19 @@ def check_unchanged(file: File) -> None:
             f"{file.path} has changed since the job was asked for, so its rows are not known any "
             "more. Put it back as it was, or submit it as another job."
         )
+
+
+def reuse_of(said: str | bool) -> Reuse:
+    """What a word of `--reuse` asks; what a program said as a truth value stays.
+
+    Raises:
+        UsageError: it is no such word.
+    """
+    if isinstance(said, bool):
+        return said
+    if said not in REUSE:
+        raise UsageError(f"`{str(said)[:20]}` is nothing to reuse from: {', '.join(REUSE)}.")
+    return REUSE[said]
 
 
 def check_name(name: str) -> str:

@@ -1,6 +1,6 @@
 """A bulk job's way into the log: read a piece, publish it, note it, and the next.
 
-    read ─► bad rows, rows left out, repeated texts, documents ─► log ─► manifest
+    read ─► bad rows, rows left out, repeated texts, known texts, documents ─► log ─► manifest
 
 A piece counts once the manifest has it, and it is noted only when the log has all of its jobs. So a
 submitter may die anywhere and be started again: it reads past what is noted and goes on. The piece
@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from producers.bulk.chunk import BadRow, Chunk, Kind, joined, read
+from producers.bulk.chunk import BadRow, Chunk, Kind, Known, joined, read
 from producers.bulk.request import Request
 from producers.opening import Tell
 from producers.publisher import Publisher
@@ -60,6 +60,7 @@ class Progress(msgspec.Struct, kw_only=True):
     documents: int = 0
     bad: int = 0
     reused: int = 0
+    reused_earlier: int = 0
     left_out: int = 0
     tokens: int = 0
     first_bad: BadRow | None = None
@@ -70,6 +71,7 @@ class Progress(msgspec.Struct, kw_only=True):
         self.documents += chunk.documents
         self.bad += len(chunk.bad)
         self.reused += len(chunk.reused)
+        self.reused_earlier += chunk.reused_earlier
         self.left_out += chunk.left_out
         self.tokens += chunk.tokens
         self.first_bad = self.first_bad or next(iter(chunk.bad), None)
@@ -97,6 +99,7 @@ def submit(
     wait: Callable[[float], object],
     watch: Watch = lambda progress: None,
     tell: Tell = lambda text: None,
+    known: Known | None = None,
 ) -> Progress:
     """Publish what is not yet noted, to the end or until somebody cancels the job.
 
@@ -108,6 +111,7 @@ def submit(
         wait: sleeps so many seconds, while the job is paused.
         watch: told after each piece.
         tell: told what a person should know.
+        known: see `read`.
 
     Raises:
         DataError: see `read`.
@@ -115,7 +119,7 @@ def submit(
     """
     columns: dict[str, Kind] = {}
     progress, state = Progress(), manifest.state(begun.bulk_id)
-    for chunk, records, kinds in read(request, begun.bulk_id, tell):
+    for chunk, records, kinds in read(request, begun.bulk_id, tell, known):
         columns = joined(columns, kinds)
         if chunk.number >= begun.chunks:
             while state == "paused":

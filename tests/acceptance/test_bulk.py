@@ -1,4 +1,5 @@
 """A bulk job of twenty thousand rows, while whoever works on it is killed: each row once, joined.
+A later job of the same texts has the answers of the first.
 
 The submitter, the process that computes and the dispatcher each die of SIGKILL in mid job. The
 model labels a text by its checksum, so that an answer joined to another row would show.
@@ -107,6 +108,35 @@ def check_export(real: Installation) -> None:
     assert table.column("key").to_pylist() == [row["key"] for row in rows]
     labels = table.column("sentiment_label").to_pylist()
     assert labels == [row["sentiment"]["label"] for row in rows]
+
+
+@pytest.mark.timeout(480)
+def test_a_later_job_computes_what_is_new(real: Installation, servers: Servers) -> None:
+    """Its submitter dies in mid job; a tenth of its texts are new, and others come twice."""
+    crew(real, servers, FAST)
+    real.run(*SUBMIT, "--name", "may", "--reuse", "all", seconds=SECONDS)
+    real.run("bulk", "watch", "may", seconds=SECONDS)
+    new = [f"text number {n} of many" for n in range(ROWS // 10, ROWS + ROWS // 10)]
+    texts = [*new[::-1], *new[:100]]
+    keys = [f"k{n}" for n in range(len(texts))]
+    pq.write_table(pa.table({"key": keys, "text": texts}), real.directory / "in-june.parquet")
+    ask = ("bulk", "submit", "in-june.parquet", "--task", "sentiment", "--reuse", "all")
+    submitter = real.start(*ask, "--name", "big")
+    real.wait_for("a piece", lambda: real.one("SELECT max(number) FROM bulk_chunk"), SECONDS)
+    submitter.kill()
+    said = real.run(*ask, "--name", "big", seconds=SECONDS).stdout
+    assert f"{ROWS // 10} documents" in said or "submitted already" in said
+    real.run("bulk", "watch", "big", seconds=SECONDS)
+
+    now = status(real, "big")
+    assert (now["state"], now["rows"], now["done"]) == ("done", ROWS + 100, ROWS // 10)
+    assert (now["reused"], now["reused_earlier"]) == (100, ROWS - ROWS // 10)
+    assert real.one("SELECT count(*) FROM result") == ROWS + ROWS // 10
+    assert real.run("bulk", "export", "big", "--output", "june.jsonl").stdout[:5] == f"{ROWS + 100}"
+    with (real.directory / "june.jsonl").open() as file:
+        rows = [json.loads(line) for line in file]
+    assert [(row["key"], row["text"]) for row in rows] == [*zip(keys, texts, strict=True)]
+    assert all(row["sentiment"]["label"] == label_of(row["text"]) for row in rows)
 
 
 @pytest.mark.timeout(480)

@@ -113,6 +113,7 @@ def test_a_wrong_settings_file(embedded: Installation, case: str) -> None:
         (["bulk", "submit", "-", "--task", "sentiment", "--lang", "fr"], ["lang"]),
         (["bulk", "submit", "-", "--task", "sentiment", "--where", "n"], ["COLUMN=VALUE"]),
         (["bulk", "submit", "-", "--task", "sentiment", "--name", "a b"], ["named", "letters"]),
+        (["bulk", "submit", "-", "--task", "sentiment", "--reuse", "a"], ["file, all, none"]),
         (["bulk", "status", "nothing"], ["nothing", "textmill bulk list"]),
         (["bulk", "watch", "nothing"], ["textmill bulk list"]),
         (["bulk", "pause", "nothing"], ["textmill bulk list"]),

@@ -194,9 +194,11 @@ def test_repeated_rows_are_read_a_piece_at_a_time(
     assert (bench.status().reused, bench.status().documents) == (3, 3)
     assert bench.status().eta_s is None
     rows = Export(bench.store, bench.store.bulks.find("june"), flat=False).blocks()
-    assert not [one for one in asked if "reused" in one]
+    assert not [one for one in asked if "chunk.reused " in one]
     assert len(next(rows)) == 2
-    assert len([one for one in asked if "reused" in one]) <= 2  # its own, and perhaps the next
+    assert (
+        len([one for one in asked if "chunk.reused " in one]) <= 2
+    )  # its own, and perhaps the next
     assert [len(one) for one in rows] == [2, 2]
 
 
@@ -231,6 +233,7 @@ def test_a_forecast_publishes_nothing(bench: Bench) -> None:
         "rows": 4,
         "documents": 3,
         "reused": 1,
+        "reused_earlier": 0,
         "bad": 0,
         "left_out": 0,
         "tokens": 0,

@@ -15,6 +15,7 @@ from tests.contracts.store_fixtures import store_url
 from tests.contracts.store_world import World
 from workers.desired import RouteKey
 from workers.sql import trigrams
+from workers.sql.bulks import SqlBulks
 from workers.sql.engine import WRITES, open_engine
 from workers.sql.lookup import Wanted, count_answers, find_job, list_answers
 from workers.sql.rollouts import SqlRollouts
@@ -62,17 +63,24 @@ MANIFEST = '{"languages": ["en"], "name": "mood", "task": "sentiment"}'
 def engine(store_url: str) -> Iterator[Engine]:
     """A database of revision 0002, with rows in every table."""
     engine = open_engine(store_url)
+    upgraded(engine, "0002")
+    with engine.connect() as connection:
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            for statement in filled(engine.dialect.name).split(";\n"):
+                connection.exec_driver_sql(statement)
+    yield engine
+    engine.dispose()
+
+
+def upgraded(engine: Engine, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.connect() as connection:
         connection.execution_options(**{WRITES: True})
         with connection.begin():
             config.attributes["connection"] = connection
-            command.upgrade(config, "0002")
-            for statement in filled(engine.dialect.name).split(";\n"):
-                connection.exec_driver_sql(statement)
-    yield engine
-    engine.dispose()
+            command.upgrade(config, revision)
 
 
 def filled(dialect: str) -> str:
@@ -167,3 +175,24 @@ def test_the_dictionary_goes_and_comes_again(engine: Engine, store_url: str) -> 
     upgrade(store_url)
     assert rows(engine, "SELECT tenant, name FROM entity_name") == [("default", "Acme")]
     assert not trigrams.is_missing(engine)
+
+
+def test_bulk_jobs_of_before_have_nothing_of_earlier_ones(engine: Engine, store_url: str) -> None:
+    job = "'b', 'june', 'default', '{}', '[]', 'active', 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP"
+    columns = "bulk_id, name, tenant, request, columns, state, priority, created_at, changed_at"
+    piece = (
+        "INSERT INTO bulk_chunk (bulk_id, number, rows, documents, bad, left_out, tokens, reused)"
+    )
+    upgraded(engine, "0011")
+    with engine.connect() as connection:
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            connection.exec_driver_sql(f"INSERT INTO bulk ({columns}) VALUES ({job})")
+            connection.exec_driver_sql(f"{piece} VALUES ('b', 0, 3, 2, 0, 0, 9, '[[3, 1]]')")
+    upgrade(store_url)
+
+    said = SqlBulks(engine).submitted("b")
+    assert (said.rows, said.documents, said.reused, said.reused_earlier) == (3, 2, 1, 0)
+    assert (
+        rows(engine, "SELECT * FROM bulk_text") == rows(engine, "SELECT * FROM bulk_earlier") == []
+    )

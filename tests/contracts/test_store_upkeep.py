@@ -34,6 +34,8 @@ def test_old_rows_leave_once_the_watermark_has_passed_them(world: World) -> None
     world.ledger.advance({world.p: (world.epoch, 3)})
 
     assert old_rows(world.engine, LATER) == {
+        "bulk_text": 0,
+        "bulk_earlier": 0,
         "result_outbox": 0,
         "result": 2,
         "shadow_result": 0,

@@ -186,9 +186,9 @@ def test_whole_numbers_that_no_column_holds_are_kept_as_they_are_written(path: P
 
 
 def test_no_room_for_what_came_before_is_said(path: Path) -> None:
-    repeats = Repeats(exact=False)
+    repeats = Repeats()
     repeats._seen.execute("PRAGMA max_page_count = 2")
 
-    with pytest.raises(UnavailableError, match=r"disk is full\. Make room, .* give --no-reuse"):
-        repeats.note([(row, str(row)) for row in range(5000)])
+    with pytest.raises(UnavailableError, match=r"disk is full\. Make room, .* give --reuse none"):
+        repeats.note({row: f"{row:012}".encode() for row in range(5000)})
     repeats.close()

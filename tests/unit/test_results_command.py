@@ -124,6 +124,27 @@ def test_submitting_and_looking(world: World, tmp_path: Path) -> None:
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
 
 
+def test_what_earlier_jobs_answered_is_said(world: World, tmp_path: Path) -> None:
+    """All that is asked is answered by `world`, whose version is live."""
+    for lang in ("zh", "en"):
+        world.registry.route(Task.SENTIMENT, lang, world.version)
+    ask = ("bulk", "submit", "a.txt", "--task", "sentiment", "--reuse", "all")
+    (tmp_path / "a.txt").write_text("one\ntwo\none\n")
+    said = json.loads(run(*ask, "--name", "may", "--json").stdout)
+    ids = [f"{said['bulk_id']}-{row:010}" for row in (1, 2)]
+    world.record(*(world.answer(n, one, bulk_id=said["bulk_id"]) for n, one in enumerate(ids, 9)))
+
+    (tmp_path / "a.txt").write_text("three\none\nthree\ntwo\n")
+    forecast = json.loads(run(*ask, "--dry-run", "--json").stdout)
+    assert (forecast["reused"], forecast["reused_earlier"], forecast["documents"]) == (1, 2, 1)
+    said = run(*ask, "--name", "june").stdout
+    assert "4 rows, 1 documents, 1 repeat an earlier text, 2 have an earlier job's answer." in said
+    now = json.loads(run("bulk", "status", "june", "--json").stdout)
+    assert (now["reused"], now["reused_earlier"], now["documents"]) == (1, 2, 1)
+    assert "reused_earlier: 2\n" in run("bulk", "status", "june").stdout
+    assert isinstance(run(*ask[:-1], "some").exception, UsageError)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(None, "unknown time"), (4.4, "4 s"), (90, "2 min"), (9000, "2.5 h")],

@@ -13,7 +13,7 @@ import msgspec
 
 from producers.bulk.chunk import read
 from producers.bulk.condition import parse
-from producers.bulk.request import File, Request, check_name, file_at
+from producers.bulk.request import File, Request, check_name, file_at, reuse_of
 from producers.bulk.submission import Begun, Progress, Watch, check, submit
 from producers.opening import STANDARD_INPUT, Tell
 from producers.publisher import Publisher, topic_of
@@ -23,6 +23,7 @@ from schemas.model_version import Language
 from schemas.settings import Settings
 from schemas.task import Task
 from workers.assembly import Store, process_name
+from workers.bulks.earlier import known_to
 from workers.bulks.status import costs_of
 from workers.bulks.tables import storable, table_of
 from workers.core.eta import Piece, weight
@@ -39,6 +40,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     documents: int
     reused: int
+    reused_earlier: int
     bad: int
     left_out: int
     tokens: int
@@ -64,6 +66,8 @@ def request_of(
         topic_of(each, bulk=True)
     if not named or not files:
         raise UsageError("A bulk job needs a file and a task: textmill bulk submit FILE --task T.")
+    if "reuse" in fields:
+        fields["reuse"] = reuse_of(fields["reuse"])
     asked = {
         "files": [msgspec.to_builtins(_file(settings, name)) for name in files],
         "tasks": list(dict.fromkeys(named)),
@@ -100,7 +104,14 @@ def hand_in(
         if entered.finished:
             return entered, Progress()
         progress = submit(
-            entered, request, store.bulks, publisher, wait=time.sleep, watch=watch, tell=tell
+            entered,
+            request,
+            store.bulks,
+            publisher,
+            wait=time.sleep,
+            watch=watch,
+            tell=tell,
+            known=known_to(store.texts, request, entered),
         )
     return entered, progress
 
@@ -108,10 +119,10 @@ def hand_in(
 def forecast(settings: Settings, request: Request, tell: Tell) -> Forecast:
     """Read everything and publish nothing."""
     progress, pieces = Progress(), []
-    for chunk, _, _ in read(request, "0", tell):
-        progress.add(chunk)
-        pieces.append(Piece(chunk.documents, chunk.tokens))
     with Store(settings) as store:
+        for chunk, _, _ in read(request, "0", tell, known_to(store.texts, request, None)):
+            progress.add(chunk)
+            pieces.append(Piece(chunk.documents, chunk.tokens))
         versions = {task.value: _version_for(store, request, task) for task in request.tasks}
         costs = costs_of(store, versions)
     workers = present_workers(settings)
@@ -121,6 +132,7 @@ def forecast(settings: Settings, request: Request, tell: Tell) -> Forecast:
         rows=progress.rows,
         documents=progress.documents,
         reused=progress.reused,
+        reused_earlier=progress.reused_earlier,
         bad=progress.bad,
         left_out=progress.left_out,
         tokens=progress.tokens,

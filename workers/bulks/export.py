@@ -3,8 +3,8 @@
     manifest's pieces ─► the same rows read again ─┐
     result, by job id, a piece at a time ──────────┴─► joined columns
 
-A row whose text came before has the answer of that row. Rows that are no documents are left to
-`bulk errors`.
+A row whose text came before has the answer of that row, or of an earlier job. Rows that are no
+documents are left to `bulk errors`.
 """
 
 import itertools
@@ -20,6 +20,7 @@ from workers.assembly import Store
 from workers.block import Beside, Block
 from workers.bulks.as_done import as_done
 from workers.bulks.joining import (
+    ERASED,
     QUEUED,
     Missing,
     asked_of,
@@ -31,7 +32,7 @@ from workers.bulks.joining import (
     states,
 )
 from workers.output import Column
-from workers.sql.bulk_answers import Stretch, answers
+from workers.sql.bulk_answers import Stretch, answers, answers_to
 from workers.sql.bulk_progress import failures
 from workers.sql.bulks import FoundBulk
 
@@ -45,6 +46,9 @@ class _Piece(NamedTuple):
     first: int
     rows: int
     reused: dict[int, int]
+    earlier: dict[int, str]
+    """Rows with an earlier job's answer, and that job's id, empty where it was erased since; also
+    rows before the piece that are repeated in it."""
     answers: Answers
 
 
@@ -125,7 +129,7 @@ class Export:
         """Our columns for these rows of the piece."""
         missing: list[Missing | None] = [None] * len(rows)
         own: dict[str, list[Any]] = {}
-        whole = not piece.reused and len(rows) == piece.rows
+        whole = not (piece.reused or piece.earlier) and len(rows) == piece.rows
         for task, name in self._names.of_task.items():
             found, _, *answer = piece.answers[task]
             parts = parts_of(task, answer, self._models, flat=self._flat)
@@ -152,7 +156,9 @@ class Export:
 
     def _ids(self, piece: _Piece, rows: Sequence[int]) -> list[str]:
         """The jobs whose answers these rows have."""
-        return [job_id_of(self._job.bulk_id, piece.reused.get(row, row)) for row in rows]
+        bulk_id, earlier = self._job.bulk_id, piece.earlier
+        first = (piece.reused.get(row, row) for row in rows)
+        return [earlier[row] if row in earlier else job_id_of(bulk_id, row) for row in first]
 
     def _note(
         self,
@@ -164,7 +170,8 @@ class Export:
         for row, place in enumerate(places):
             if place is None:
                 failed = self._failed.get((ids[row], task.value))
-                missing[row] = failed or missing[row] or QUEUED
+                is_own = ids[row].startswith(f"{self._job.bulk_id}-")
+                missing[row] = failed or missing[row] or (QUEUED if is_own else ERASED)
 
     def _pieces(self) -> Iterator[_Piece]:
         """The pieces of the manifest with their answers."""
@@ -177,24 +184,35 @@ class Export:
         bulk_id = self._job.bulk_id
         reused = self._store.bulks.reused(bulk_id, number)
         before = sorted({row for row in reused.values() if row < first})
+        earlier = self._earlier(first, rows, before)
         wanted = Stretch(
             bulk_id,
             job_id_of(bulk_id, first),
             job_id_of(bulk_id, first + rows - 1),
-            [job_id_of(bulk_id, row) for row in before],
+            [job_id_of(bulk_id, row) for row in before if row not in earlier],
         )
-        found = {
-            task: answers(
-                self._store.engine,
-                task.value,
-                wanted,
-                ["created_at", *asked_of(task, flat=self._flat)],
-            )
-            for task in self._names.of_task
-        }
+        theirs = [*filter(None, dict.fromkeys(earlier.values()))]
+        found = {task: self._answers(task, wanted, theirs) for task in self._names.of_task}
         if any(not self._models.keys() >= set(columns[2]) for columns in found.values()):
             self._models = self._registered()
-        return _Piece(first, rows, reused, found)
+        return _Piece(first, rows, reused, earlier, found)
+
+    def _earlier(self, first: int, rows: int, before: Sequence[int]) -> dict[int, str]:
+        """Of the piece's rows and those before it, the ones with an earlier job's answer."""
+        if not self._job.request.across:
+            return {}
+        texts, bulk_id = self._store.texts, self._job.bulk_id
+        own = texts.decided(bulk_id, first, first + rows - 1)
+        return own | texts.decided_of(bulk_id, before)
+
+    def _answers(self, task: Task, wanted: Stretch, earlier: Sequence[str]) -> list[Sequence[Any]]:
+        """Job ids, moments, and the columns of the answers."""
+        engine, columns = self._store.engine, ["created_at", *asked_of(task, flat=self._flat)]
+        own = answers(engine, task.value, wanted, columns)
+        if not earlier:
+            return own
+        theirs = answers_to(engine, task.value, self._job.request.tenant, earlier, columns)
+        return [[*one, *other] for one, other in zip(own, theirs, strict=True)]
 
     def _registered(self) -> dict[int, str]:
         """What each version is called."""

@@ -17,6 +17,8 @@ from workers.output import Column
 from workers.sql.row import Output
 
 QUEUED: Final = ("QUEUED", "")
+ERASED: Final = ("ERASED", "earlier_answer")
+"""The row had the answer of an earlier job, which was erased since."""
 _STATES: Final = {"QUEUED": "queued", "CANCELLED": "cancelled"}
 _PARTS: Final = {
     Task.CLASSIFICATION: (("label", "string"), ("score", "float")),

@@ -8,6 +8,7 @@ import msgspec
 
 from producers.bulk.expected import expected_rows
 from workers.assembly import Store
+from workers.bulks.joining import ERASED
 from workers.core.cost import Cost
 from workers.core.eta import Piece, going_on, remaining_s, to_come
 from workers.sql.bulk_answers import lately
@@ -17,7 +18,7 @@ from workers.sql.bulks import PRIORITIES, FoundBulk, Submitted
 RECENT_S: Final = 30.0
 """How far back the speed is taken from."""
 _STATES: Final = ("queued", "running", "done", "failed", "cancelled")
-_OF_LOG: Final = ("rows", "documents", "reused", "bad", "left_out")
+_OF_LOG: Final = ("rows", "documents", "reused", "reused_earlier", "bad", "left_out")
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Published so far, for each task."""
     reused: int
     """Rows that have the answer of an earlier one with the same text."""
+    reused_earlier: int
+    """Rows that were given the answer of an earlier job to the same text; such whose answer was
+    erased since count as failed too."""
     bad: int
     left_out: int
     queued: int
@@ -79,10 +83,15 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
         )
         for task in found.request.tasks
     }
+    ended_each = min(one["done"] + one["failed"] for one in by_task.values())
+    reasons = {why: n for one in ended.values() for why, n in one.reasons.items()}
+    if erased := store.texts.count_erased(found.bulk_id) if found.request.across else 0:
+        reasons[" ".join(ERASED)] = erased
+        for one in by_task.values():
+            one["failed"] += erased
     sums = {name: sum(one[name] for one in by_task.values()) for name in _STATES}
     outstanding = sums["queued"] + sums["running"]
     recent, window_s = _lately(store, found)
-    ended_each = min(one["done"] + one["failed"] for one in by_task.values())
     eta_s = _eta(store, found, ended_each, recent, window_s, workers, submitted, outstanding)
     of_log = {name: getattr(submitted, name) for name in _OF_LOG}
     return Status(
@@ -94,7 +103,7 @@ def status_of(store: Store, found: FoundBulk, workers: int) -> Status:
         created_at=found.created_at,
         submitted_at=found.submitted_at,
         tasks=by_task,
-        reasons={why: n for one in ended.values() for why, n in one.reasons.items()},
+        reasons=reasons,
         per_s=round(recent / window_s, 1) if window_s else 0.0,
         eta_s=eta_s,
         **of_log,

@@ -55,8 +55,12 @@ def submit(
         str, typer.Option(help="skip: leave rows out that are no documents; stop: end there.")
     ] = "skip",
     reuse: Annotated[
-        bool, typer.Option("--reuse/--no-reuse", help="Answer equal texts once.")
-    ] = True,
+        str,
+        typer.Option(
+            help="Which equal texts are answered once: file: those of this job; all: also those "
+            "that the present version answered in earlier jobs with --reuse all; none."
+        ),
+    ] = "file",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and count; publish nothing.")
     ] = False,
@@ -123,6 +127,7 @@ def _say_submitted(entered: "Begun", progress: "Progress", as_json: bool) -> Non
         f"{number} {what}"
         for number, what in (
             (progress.reused, "repeat an earlier text"),
+            (progress.reused_earlier, "have an earlier job's answer"),
             (progress.left_out, "left out"),
             (progress.bad, "are no documents"),
         )

@@ -39,7 +39,7 @@ def print_fields(of: Any, as_json: bool) -> None:
         typer.echo(msgspec.json.encode(of).decode())
         return
     for name, value in msgspec.to_builtins(of).items():
-        typer.echo(f"{name + ':':<14}{_said(value)}")
+        typer.echo(f"{name + ':':<16}{_said(value)}")
 
 
 def show_status(now: "Status", as_json: bool) -> None:

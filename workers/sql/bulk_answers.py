@@ -19,6 +19,10 @@ _ASKED: Final = """
     ORDER BY job_id
 """
 """Written so that the key is the only index that fits: that of bulk jobs leads to the whole job."""
+_ASKED_OF: Final = """
+    SELECT {columns} FROM result
+    WHERE job_id IN :ids AND tenant = :tenant AND run = 0 AND task || '' = :task
+"""
 _LATELY: Final = text(
     """
     SELECT created_at, count(*) FROM result
@@ -54,6 +58,19 @@ def answers(
         if wanted.others:
             singly = {**given, "ids": list(wanted.others)}
             found += connection.execute(_singly(asked), singly).cursor.fetchall()
+    return list(zip(*found, strict=True)) or [() for _ in asked]
+
+
+def answers_to(
+    engine: Engine, task: str, tenant: str, job_ids: Sequence[str], columns: Sequence[str]
+) -> list[Sequence[Any]]:
+    """The same of single jobs, whichever bulk job they are of."""
+    asked = ["job_id", *(_READ.get(name, name) for name in columns)]
+    ids: BindParameter[Any] = bindparam("ids", expanding=True)
+    single = text(_ASKED_OF.format(columns=", ".join(asked))).bindparams(ids)
+    given = {"task": task, "tenant": tenant, "ids": list(job_ids)}
+    with reading(engine) as connection:
+        found = connection.execute(single, given).cursor.fetchall()
     return list(zip(*found, strict=True)) or [() for _ in asked]
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from producers.bulk.chunk import Chunk, Kind
@@ -42,11 +42,14 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     bad: int = 0
     left_out: int = 0
     tokens: int = 0
+    reused_earlier: int = 0
+    """Rows that have the answer of an earlier job."""
 
     @property
     def reused(self) -> int:
-        """Rows that have the answer of an earlier one: what is neither bad, left out nor new."""
-        return self.rows - self.documents - self.bad - self.left_out
+        """Rows that have the answer of one before them: what is nothing else."""
+        counted = self.documents + self.bad + self.left_out + self.reused_earlier
+        return self.rows - counted
 
 
 class SqlBulks:
@@ -123,7 +126,7 @@ class SqlBulks:
     def submitted(self, bulk_id: str) -> Submitted:
         """What of it is in the log."""
         c = bulk_chunk.c
-        names = ("rows", "documents", "bad", "left_out", "tokens")
+        names = Submitted.__struct_fields__
         sums = [func.coalesce(func.sum(c[name]), 0).label(name) for name in names]
         asked = select(*sums).where(c.bulk_id == bulk_id)
         with reading(self._engine) as connection:
@@ -162,7 +165,9 @@ class SqlBulks:
 def _begin(connection: Connection, name: str, request: Request) -> Begun:
     found = connection.execute(select(bulk).where(bulk.c.name == name)).first()
     if found is None:
-        return _enter(connection, name, request)
+        if (begun := _enter(connection, name, request)) is not None:
+            return begun
+        found = connection.execute(select(bulk).where(bulk.c.name == name)).one()
     known = _found(found)
     if known.request != request:
         raise UsageError(
@@ -182,10 +187,13 @@ def _begin(connection: Connection, name: str, request: Request) -> Begun:
     )
 
 
-def _enter(connection: Connection, name: str, request: Request) -> Begun:
+def _enter(connection: Connection, name: str, request: Request) -> Begun | None:
+    """None: another submitter has entered a job of this name meanwhile."""
     now, bulk_id = datetime.now(UTC), new_id(name, request)
-    connection.execute(
-        insert(bulk).values(
+    kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    entered = connection.execute(
+        kind(bulk)
+        .values(
             bulk_id=bulk_id,
             name=name,
             tenant=request.tenant,
@@ -196,7 +204,10 @@ def _enter(connection: Connection, name: str, request: Request) -> Begun:
             created_at=now,
             changed_at=now,
         )
+        .on_conflict_do_nothing()
     )
+    if not entered.rowcount:
+        return None
     return Begun(bulk_id=bulk_id, name=name, chunks=0, rows=0, finished=False)
 
 
@@ -211,9 +222,8 @@ def keep_chunk(
 ) -> State:
     """Note a piece, once; the job's state."""
     kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {
-        name: getattr(chunk, name) for name in ("number", "rows", "documents", "left_out", "tokens")
-    }
+    counts = ("number", "rows", "documents", "left_out", "tokens", "reused_earlier")
+    values = {name: getattr(chunk, name) for name in counts}
     values |= {"bulk_id": bulk_id, "bad": len(chunk.bad), "reused": [*chunk.reused.items()]}
     connection.execute(kind(bulk_chunk).values(values).on_conflict_do_nothing())
     if chunk.bad:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from schemas.record import Ending, Partition, Terminal
 from schemas.tables import dead_letter, ending, result, result_outbox, shadow_result
+from workers.sql.bulk_texts import forget, no_decisions
 from workers.sql.endings import insert_endings
 from workers.sql.entity_names import hold_names, remove_unused
 from workers.sql.fence import current_epochs
@@ -44,8 +45,8 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def erase(engine: Engine, tenant: str, job_id: str) -> Erased:
-    """Erase a job's answers, shadow answers and dead letters, and let none be told any more; safe
-    to repeat."""
+    """Erase a job's answers, shadow answers and dead letters, and let none be told any more; rows
+    of bulk jobs that had its answers lack them from then on. Safe to repeat."""
     return written(engine, partial(_erase, tenant=tenant, job_id=job_id))
 
 
@@ -57,7 +58,9 @@ def _erase(connection: Connection, *, tenant: str, job_id: str) -> Erased:
     partitions = [Partition(row.topic_id, row.partition, row.topic) for row in found]
     current_epochs(connection, partitions, exclusive=True)
     hold_names(connection)
+    no_decisions(connection)
     rows = connection.execute(select(result).where(mine)).all()
+    forget(connection, tenant, job_id)
     _erase_waiting(connection, mine)
     connection.execute(delete(result).where(mine))
     remove_unused(connection, sorted({(tenant, name) for row in rows for name in row.names or ()}))

@@ -2,7 +2,8 @@
 
 A row of `result` or `ending` says how its record ended. It may go once its partition's watermark
 has passed the record, for then nobody asks again; until then it stays, whatever its age. A job that
-is sent again after its row left is answered again.
+is sent again after its row left is answered again. An answer that a row of a later bulk job has
+stays as long as that row.
 
 Names leave the dictionary with the last answer that had them.
 
@@ -14,10 +15,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Engine, TextClause, bindparam, text
+from sqlalchemy import Connection, Engine, TextClause, bindparam, text
 
 from schemas.columns import UtcDateTime
 from workers.sql import unused_names
+from workers.sql.bulk_texts import no_decisions
 from workers.sql.transaction import reading, written
 
 PORTION: Final = 5000
@@ -36,7 +38,12 @@ _ENDED_BULK: Final = """
     )
 """
 """A paused job stays: without its row nobody would know that it is paused, and would answer it."""
-_WITH_ITS_RESULT: Final = """
+_OF_ENDED_BULK: Final = (
+    f"FROM {{table}} AS old WHERE old.bulk_id IN (SELECT old.bulk_id {_ENDED_BULK})"
+)
+"""Before their jobs, which they do not go with; and before results, which they hold."""
+_NOBODYS: Final = "AND NOT EXISTS (SELECT 1 FROM bulk_earlier AS e WHERE e.job_id = {of}.job_id)"
+_WITH_ITS_RESULT: Final = f"""
     FROM result_outbox AS old WHERE NOT EXISTS (
         SELECT 1 FROM result AS r
         WHERE r.topic_id = old.topic_id AND r.partition = old.partition
@@ -45,15 +52,17 @@ _WITH_ITS_RESULT: Final = """
                   SELECT 1 FROM partition_claim AS c
                   WHERE c.topic_id = r.topic_id AND c.partition = r.partition
                     AND c.next_offset > r.record_offset
-              )
+              ) {_NOBODYS.format(of="r")}
           )
     )
-"""
+"""  # noqa: S608
 """Before the results, so that none is told that is gone."""
 _RECORD: Final = "topic_id, partition, record_offset"
 _OLD: Final[Mapping[str, tuple[str, str]]] = {
+    "bulk_text": ('bulk_id, "row"', _OF_ENDED_BULK.format(table="bulk_text")),
+    "bulk_earlier": ('bulk_id, "row"', _OF_ENDED_BULK.format(table="bulk_earlier")),
     "result_outbox": ("id", _WITH_ITS_RESULT),
-    "result": (_RECORD, _PASSED.format(table="result")),
+    "result": (_RECORD, _PASSED.format(table="result") + _NOBODYS.format(of="old")),
     "shadow_result": (_RECORD + ", model_version_id", _PASSED.format(table="shadow_result")),
     "ending": (_RECORD, _PASSED.format(table="ending")),
     "bulk": ("bulk_id", _ENDED_BULK),
@@ -83,8 +92,14 @@ def _remove(engine: Engine, table: str, before: datetime) -> int:
     portion = _timed(
         f"DELETE FROM {table} WHERE ({key}) IN (SELECT {columns} {old} LIMIT {PORTION})"  # noqa: S608
     )
+
+    def leave(connection: Connection) -> int:
+        if table == "result":
+            no_decisions(connection)
+        return connection.execute(portion, {"before": before}).rowcount
+
     removed = 0
-    while number := written(engine, lambda c: c.execute(portion, {"before": before}).rowcount):
+    while number := written(engine, leave):
         removed += number
     return removed
 
