@@ -31,7 +31,8 @@ _NAMES: Final = """
              || chr(20000 + h / 1500 % 1500 * 11) END AS name
     FROM (
         SELECT rank, CAST(
-            CAST(rank AS bigint) * 7919 % CASE rank % 2 WHEN 0 THEN 512000 ELSE 2250000 END AS integer
+            CAST(rank AS bigint) * 7919 % CASE rank % 2 WHEN 0 THEN 512000 ELSE 2250000 END
+            AS integer
         ) AS h
         FROM generate_series(1, CAST(:names AS integer)) AS rank
     ) AS r, (
