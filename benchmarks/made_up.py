@@ -31,9 +31,10 @@ _NAMES: Final = """
              || chr(20000 + h / 1500 % 1500 * 11) END AS name
     FROM (
         SELECT rank, CAST(
-            rank * 7919 % CASE rank % 2 WHEN 0 THEN 512000 ELSE 2250000 END AS integer
+            CAST(rank AS bigint) * 7919 % CASE rank % 2 WHEN 0 THEN 512000 ELSE 2250000 END
+            AS integer
         ) AS h
-        FROM generate_series(CAST(1 AS bigint), :names) AS rank
+        FROM generate_series(1, CAST(:names AS integer)) AS rank
     ) AS r, (
         SELECT array_agg(begin || middle || ending) AS s
         FROM unnest(CAST('{b,d,f,g,k,l,m,n}' AS text[])) AS begin,
@@ -59,8 +60,8 @@ _ROWS: Final = """
         CAST(:begin AS timestamptz) + n * interval '1 second',
         CAST(:begin AS timestamptz) + n * interval '1 second', 1, 1
     FROM (
-        SELECT n, least(:names, floor(exp(random() * ln(:names + 1)))) AS rank,
-               least(:names, floor(exp(random() * ln(:names + 1)))) AS next_rank
+        SELECT n, CAST(floor(exp(random() * ln(CAST(:names AS float8)))) AS integer) AS rank,
+               CAST(floor(exp(random() * ln(CAST(:names AS float8)))) AS integer) AS next_rank
         FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
     ) AS made JOIN made_name AS one USING (rank) JOIN made_name AS other ON other.rank = next_rank
     ORDER BY n

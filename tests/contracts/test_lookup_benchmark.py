@@ -10,11 +10,14 @@ from workers.sql.upgrade import upgrade
 ROWS = 6000
 
 
-def test_all_of_it_with_few_rows(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_it_with_few_rows(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.setattr(lookup_times, "REPEATS", 3)
     monkeypatch.setattr(write_cost, "BATCHES", 2)
     upgrade(postgres_url)
     engine = open_engine(postgres_url)
+    request.addfinalizer(engine.dispose)
     names = made_up.fill(engine, ROWS)
     times = lookup_times.measure(engine, ROWS)
     with engine.connect() as connection:
@@ -27,7 +30,6 @@ def test_all_of_it_with_few_rows(postgres_url: str, monkeypatch: pytest.MonkeyPa
     with engine.connect() as connection:
         number = connection.execute(text("SELECT count(*) FROM result")).scalar()
         known = connection.execute(text("SELECT count(*) FROM entity_name")).scalar()
-    engine.dispose()
     assert number == ROWS + 2 * 2 * write_cost.SIZE
     assert known is not None
     assert known > names, "new names came with the rows"
