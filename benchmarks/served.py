@@ -12,10 +12,10 @@ not counted. The figures of one run may be compared with each other, and with no
     a cascade                `strong`   its strong version alone
                              `cascade`  as a worker serves it
 
-`ratio` is the speed in parts of the first way's, `answered_by` what `result.build` says of the rows.
+`ratio_to` is the speed in parts of each way before, `answered_by` what `result.build` says of the
+rows, `agreement` the share of texts that the first way gave the same label.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,11 +28,11 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from benchmarks import options, texts
+from benchmarks.answers import Kept
 from benchmarks.part import Outcome, measure
 from benchmarks.processes import textmill
 from benchmarks.report import finish, ratio, say
 from benchmarks.rig import Rig, rig
-from benchmarks.answers import Kept
 from benchmarks.subject import new_run, publish, register
 from models import artifact
 from schemas.errors import UsageError
@@ -73,7 +73,9 @@ def ways(version: Path) -> Iterator[dict[str, Path]]:
         yield {"strong": version / artifact.STRONG, "cascade": version}
         return
     if not manifest.builds:
-        raise UsageError(f"{version} has no builds and is no cascade: there is one way to serve it.")
+        raise UsageError(
+            f"{version} has no builds and is no cascade: there is one way to serve it."
+        )
     plain = replace(manifest, builds=UNSET, allowed_loss=UNSET)
     with TemporaryDirectory(prefix="bench-ways-") as folder:
         given = {"keras": replace(plain, run=_UNFOLDED), "float32": plain}
@@ -120,21 +122,24 @@ def _builds(where: Rig, run: str) -> dict[str, int]:
     """Return how many rows each build answered."""
     query = text("SELECT build, count(*) FROM result WHERE bulk_id = :run GROUP BY build")
     with where.engine.connect() as connection:
-        return Counter({str(build): many for build, many in connection.execute(query, {"run": run})})
+        return Counter(
+            {str(build): many for build, many in connection.execute(query, {"run": run})}
+        )
 
 
 def compared(rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the rows with what each is against the first, and without their labels."""
-    first = next(iter(rows.values()))
-    labels = first["labels"]
-    return {
-        name: {
+    """Return the rows with what each is against those before it, and without their labels."""
+    first, before = next(iter(rows.values())), dict[str, float | None]()
+    found = {}
+    for name, row in rows.items():
+        speed = row["texts_per_s"]
+        found[name] = {
             **{key: value for key, value in row.items() if key != "labels"},
-            "ratio": ratio(row["texts_per_s"], first["texts_per_s"]),
-            "agreement": _alike(row["labels"], labels),
+            "ratio_to": {other: ratio(speed, theirs) for other, theirs in before.items()},
+            "agreement": _alike(row["labels"], first["labels"]),
         }
-        for name, row in rows.items()
-    }
+        before[name] = speed
+    return found
 
 
 def _alike(labels: Mapping[int, str], others: Mapping[int, str]) -> float | None:
