@@ -122,9 +122,7 @@ def _builds(where: Rig, run: str) -> dict[str, int]:
     """Return how many rows each build answered."""
     query = text("SELECT build, count(*) FROM result WHERE bulk_id = :run GROUP BY build")
     with where.engine.connect() as connection:
-        return Counter(
-            {str(build): many for build, many in connection.execute(query, {"run": run})}
-        )
+        return {str(build): many for build, many in connection.execute(query, {"run": run})}
 
 
 def compared(rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
