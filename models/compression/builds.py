@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from models import artifact
+from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer
 from models.answering.summaries import SummaryAnswerer
 from models.compression import convert, keras_int8, measure, serving, tables
@@ -109,6 +110,8 @@ def content(model: LiveModel, name: str, calibration: Sequence[Question] = ()) -
         raise ArtifactError("joint versions and those that write summaries have no builds")
     if name == "keras-int8":
         return keras_int8.converted(model)
+    if isinstance(model.answerer, ExtractAnswerer):
+        raise ArtifactError("LiteRT cannot loop over the sentences of a document")
     if name == CALIBRATED and not calibration:
         raise ArtifactError("it needs texts to calibrate by: give --calibrate")
     source = model.folded() if "folded" in name else model

@@ -34,7 +34,10 @@ KINDS: dict[str, tuple[Callable[[Path], Path], dict[str, str]]] = {
     "exits that nobody leaves by": (_part("attending"), {}),
     "recurrent exits": (_part("deep"), {}),
     "tagger": (lambda folder: tagger.write(folder, "en"), {}),
-    "extracting": (lambda folder: extractor.write(folder, "en"), {}),
+    "extracting": (
+        lambda folder: extractor.write(folder, "en"),
+        {"litert-int8": "loop over the sentences of a document"},
+    ),
     "joint": (joint_version.write, dict.fromkeys(("litert-int8", "keras-int8"), NO_JOINT)),
     "writing": (summarizer.write, dict.fromkeys(("litert-int8", "keras-int8"), NO_JOINT)),
 }
