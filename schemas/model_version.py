@@ -93,7 +93,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     score: float | None
     """On dev texts, 0 to 1: accuracy, the scheme's F1 or ROUGE-L; None where there were none."""
     deltas: Deltas
-    """Against the float32 network of the same version."""
+    """Against the float32 network of the same version; where its weights were rounded, before."""
     tolerance: Annotated[float, Meta(ge=0, le=0.5)] = 1e-4
     """How far two scores of one text may lie apart, alone and in any shape of an array."""
     samples: tuple[Prediction, ...] = ()

@@ -3,6 +3,9 @@
 convert     the network to a file's content, or why it cannot be      `convert`, `keras_int8`
 measure     texts a second in turns with the float32 network, answers like its, score on dev
 keep        what loses no more than allowed
+
+Where the version's own weights are rounded too (`rounding`), builds are made of those, and all is
+measured against the weights before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from models import artifact
+from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer
 from models.answering.summaries import SummaryAnswerer
 from models.compression import convert, keras_int8, measure, serving, tables
 from models.compression.litert import stretched
-from models.live_model import LiveModel
+from models.live_model import USUAL, LiveModel
 from models.text.tokenizer import Ids
 from models.training.reading.corpus import Reading
 from schemas.errors import ArtifactError
@@ -56,37 +60,58 @@ class Measured(NamedTuple):
     contents: Mapping[str, bytes]
     left_out: Mapping[str, str]
     """Builds that cannot be made, and why."""
+    rounded: Build | None = None
+    """The version's own weights, rounded; None where they are as before."""
 
 
-def measured(model: LiveModel, names: Sequence[str], texts: Texts) -> Measured:
-    """Make and measure builds; ArtifactError for a version that can have none."""
+class Rounded(NamedTuple):
+    """A version with rounded weights."""
+
+    model: LiveModel
+    file: Path
+    """The file of its weights."""
+
+
+def measured(
+    model: LiveModel, names: Sequence[str], texts: Texts, rounded: Rounded | None = None
+) -> Measured:
+    """Make and measure builds of a version, or of the same with rounded weights."""
+    source = rounded.model if rounded else model
     contents: dict[str, bytes] = {}
     left_out: dict[str, str] = {}
     models: dict[str, LiveModel] = {}
     for name in names:
         try:
-            made = content(model, name, texts.calibration)
-            models[name] = serving.of_content(model, name, made)
+            made = content(source, name, texts.calibration)
+            models[name] = serving.of_content(source, name, made)
             measure.texts_per_s([models[name]], rounds=0)  # fails here, if at all
             contents[name] = made
         except ArtifactError as error:
             models.pop(name, None)
             left_out[name] = str(error)
+    if rounded:
+        models[USUAL] = source
     usual, *speeds = measure.texts_per_s([model, *models.values()])
     before = model.ask(texts.questions), _score(model, texts)
+    weights = _weights(model, rounded)
     builds = {
-        name: _build(models[name], contents[name], before, texts, speed / usual)
-        for name, speed in zip(models, speeds, strict=True)
+        name: _build(one, len(contents.get(name, ())), weights, before, texts, speed / usual)
+        for (name, one), speed in zip(models.items(), speeds, strict=True)
     }
-    return Measured(before[1], usual, builds, contents, left_out)
+    own = builds.pop(USUAL, None)
+    return Measured(before[1], usual, builds, contents, left_out, own)
 
 
 def content(model: LiveModel, name: str, calibration: Sequence[Question] = ()) -> bytes:
     """Return the content of a build's file; ArtifactError where the version cannot have it."""
+    if model.manifest.exits:
+        raise ArtifactError("texts leave its network early, and a build has one end alone")
     if isinstance(model.answerer, JointAnswerer | SummaryAnswerer):
         raise ArtifactError("joint versions and those that write summaries have no builds")
     if name == "keras-int8":
         return keras_int8.converted(model)
+    if isinstance(model.answerer, ExtractAnswerer):
+        raise ArtifactError("LiteRT cannot loop over the sentences of a document")
     if name == CALIBRATED and not calibration:
         raise ArtifactError("it needs texts to calibrate by: give --calibrate")
     source = model.folded() if "folded" in name else model
@@ -103,36 +128,41 @@ def _arrays(model: LiveModel, calibration: Sequence[Question]) -> list[Ids]:
 
 def _build(
     model: LiveModel,
-    made: bytes,
+    made: int,
+    weights: int,
     before: tuple[Sequence[Prediction], float | None],
     texts: Texts,
     speed: float,
 ) -> Build:
+    """Return what a build is worth; `made` and `weights` are bytes of its file and the version's.
+
+    A folded one's tables are made of the version's weights, which count as its size.
+    """
     answers, usual = before
     alike = measure.agreement(answers, model.ask(texts.questions))
     score = _score(model, texts)
     lost = 1 - alike if score is None or usual is None else usual - score
     samples = model.ask([one.question for one in model.manifest.samples])
+    on_disk = made + weights * (model.build == USUAL or "folded" in model.build)
     return Build(
-        file=artifact.BUILDS[model.build],
-        bytes=len(made),
+        file=artifact.BUILDS.get(model.build, artifact.WEIGHTS),
+        bytes=made or weights,
         score=score if score is None else round(score, 4),
         deltas=Deltas(
             agreement=round(alike, 4),
             loss=round(100 * lost, 2),
             texts_per_s=round(speed, 2),
-            size=round(_size(model, len(made)), 3),
+            size=round(on_disk / model.float32_bytes, 3),
         ),
         samples=tuple(samples),
     )
 
 
-def _size(model: LiveModel, made: int) -> float:
-    """Return the bytes that a build needs on the disk, in parts of the weights in float32."""
-    weights = 0
-    if "folded" in model.build and model.directory is not None:  # its tables are made of those
-        weights = (model.directory / artifact.WEIGHTS).stat().st_size
-    return (made + weights) / model.float32_bytes
+def _weights(model: LiveModel, rounded: Rounded | None) -> int:
+    """Return the bytes of the file of the weights; 0 where there is none."""
+    own = model.directory / artifact.WEIGHTS if model.directory else None
+    path = rounded.file if rounded else own
+    return path.stat().st_size if path else 0
 
 
 def _score(model: LiveModel, texts: Texts) -> float | None:

@@ -58,10 +58,10 @@ def sparsity(weights: Sequence[NDArray[Any]]) -> float:
     return noughts / max(1, sum(one.size for one in weights))
 
 
-def pack(path: Path) -> None:
+def pack(path: Path, method: int = ZIP_DEFLATED) -> None:
     """Write a `.keras` file anew with its members packed; Keras reads it as before."""
     staging = path.with_name(f".{path.name}")
-    with ZipFile(path) as loose, ZipFile(staging, "w", ZIP_DEFLATED) as tight:
+    with ZipFile(path) as loose, ZipFile(staging, "w", method) as tight:
         for member in loose.namelist():
             tight.writestr(member, loose.read(member))
     staging.replace(path)

@@ -30,6 +30,8 @@ _ENCODERS: dict[str, Any] = {
     "attending": TransformerConfig(length=30, embedding=8, heads=2, feed_forward=8, exits=(1,)),
     "plain": RecurrentConfig(length=30, embedding=8, units=8, layers=2),
     "flat": RecurrentConfig(length=30, embedding=8, units=8),
+    "lstm": RecurrentConfig(length=30, embedding=8, units=8, cell="lstm"),
+    "rnn": RecurrentConfig(length=30, embedding=8, units=8, cell="rnn"),
 }
 
 

@@ -11,7 +11,7 @@ import typer
 from models import artifact, options
 from models.quiet import import_tensorflow
 from schemas.errors import ArtifactError, DataError, SettingsError
-from schemas.model_version import Compression
+from schemas.model_version import Build
 
 if TYPE_CHECKING:
     from models.compression.builds import Measured, Texts
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from models.training.reading.corpus import Reading
 
 app = typer.Typer()
+_WEIGHTS = "weights"
+"""What the row of the version's own weights is called, where they were rounded."""
 
 
 @app.command()
@@ -37,6 +39,9 @@ def quantise(
     max_loss: Annotated[
         float, typer.Option(min=0, max=100, help="Points of the score that a build may lose.")
     ] = 0.5,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Round the version's own weights too, and pack them.")
+    ] = False,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -44,6 +49,7 @@ def quantise(
     """Write a version with builds of smaller numbers, each measured against its parent.
 
     A worker serves the build that it measures fastest. What loses more than --max-loss is left out.
+    With --weights the whole directory is small: builds that are made of its weights among them.
 
     Example: textmill compress quantise models/starter/intent-en --dev dev.jsonl.gz --out int8
     """
@@ -51,20 +57,35 @@ def quantise(
     if out.exists():
         raise SettingsError(f"{out} exists already: give another --out or remove it")
     import_tensorflow()
-    from models.compression import builds
+    from models.compression import builds, quantising
     from models.live_model import LiveModel
     from models.training.reading.bad_lines import BadLines
 
     model = LiveModel.load(directory)
-    with BadLines(lambda text: typer.echo(text, err=True)) as bad:
+    if model.manifest.exits:
+        raise ArtifactError("texts leave its network early: quantise the version it was made of")
+    with (
+        BadLines(lambda text: typer.echo(text, err=True)) as bad,
+        tempfile.TemporaryDirectory(prefix="textmill-builds-") as name,
+    ):
+        folder = Path(name)
         reading = bad.reading(text_column=text_column, label_column=label_column)
-        found = builds.measured(model, names, _texts(model, dev, calibrate, reading))
-    kept = [name for name, one in found.builds.items() if one.deltas.loss <= max_loss]
-    if kept:
-        _write(out, directory, model, found, kept, max_loss)
-    _print(found, kept, max_loss, as_json, out)
-    if not kept:
-        raise DataError(f"{out} is not written: no build loses {max_loss:g} points or less")
+        texts = _texts(model, dev, calibrate, reading)
+        rounded = quantising.rounded(model, folder) if weights else None
+        found = builds.measured(model, names, texts, rounded)
+        kept = [name for name, one in found.builds.items() if one.deltas.loss <= max_loss]
+        good = _good(found, kept, max_loss)
+        if good:
+            quantising.write(out, model, found, kept, max_loss, folder)
+    _print(found, kept, max_loss, as_json, out if good else None)
+    if not good:
+        what = "its weights lose more than" if rounded else "no build loses only"
+        raise DataError(f"{out} is not written: {what} {max_loss:g} points")
+
+
+def _good(found: "Measured", kept: Sequence[str], max_loss: float) -> bool:
+    """Whether there is something to write."""
+    return bool(kept) if found.rounded is None else found.rounded.deltas.loss <= max_loss
 
 
 def _names(given: Sequence[str] | None, calibrated: bool) -> list[str]:
@@ -93,36 +114,14 @@ def _texts(
     return Texts(asked, dev, reading, shown)
 
 
-def _write(
-    out: Path,
-    directory: Path,
-    model: "LiveModel",
-    found: "Measured",
-    kept: Sequence[str],
-    max_loss: float,
-) -> None:
-    from models.compression import child
-
-    fastest = max(kept, key=lambda name: found.builds[name].deltas.texts_per_s)
-    manifest = msgspec.structs.replace(
-        model.manifest,
-        builds={name: found.builds[name] for name in sorted(kept)},
-        allowed_loss=max_loss,
-    )
-    made = Compression(method="quantised", deltas=found.builds[fastest].deltas)
-    with tempfile.TemporaryDirectory(prefix="textmill-builds-") as folder:
-        files = {artifact.BUILDS[name]: Path(folder, artifact.BUILDS[name]) for name in kept}
-        for name in kept:
-            files[artifact.BUILDS[name]].write_bytes(found.contents[name])
-        child.write(out, directory, manifest, files, made)
-
-
 def _print(
-    found: "Measured", kept: Sequence[str], max_loss: float, as_json: bool, out: Path
+    found: "Measured", kept: Sequence[str], max_loss: float, as_json: bool, out: Path | None
 ) -> None:
-    rows = {name: _row(found, name, name in kept) for name in found.builds}
+    rows = {name: _row(found, one, name in kept) for name, one in found.builds.items()}
+    if found.rounded is not None:
+        rows = {_WEIGHTS: _row(found, found.rounded, out is not None), **rows}
     if as_json:
-        facts: dict[str, Any] = {"out": str(out) if kept else None, "max_loss": max_loss}
+        facts: dict[str, Any] = {"out": str(out) if out else None, "max_loss": max_loss}
         usual = {"score": found.score, "texts_per_s": round(found.texts_per_s, 1)}
         facts |= {"float32": usual, "builds": rows, "not_made": found.left_out}
         typer.echo(msgspec.json.encode(facts).decode())
@@ -140,8 +139,7 @@ def _print(
         typer.echo(f"{name:20} not made: {why}")
 
 
-def _row(found: "Measured", name: str, kept: bool) -> dict[str, Any]:
-    one = found.builds[name]
+def _row(found: "Measured", one: Build, kept: bool) -> dict[str, Any]:
     return {
         "bytes": one.bytes,
         "size_ratio": one.deltas.size,
