@@ -64,6 +64,7 @@ class Export:
                 has the scores of other labels too.
         """
         self._store, self._job, self._flat = store, job, flat
+        self._dated = False
         self._names = names_beside(list(job.columns), job.request.tasks)
         self._models = self._registered()
         self._sizes = store.bulks.pieces(job.bulk_id)
@@ -100,6 +101,7 @@ class Export:
 
     def blocks_as_done(self) -> Iterator[Block]:
         """The same in the order in which their last answers came; see `as_done`."""
+        self._dated = True
         return as_done(
             (Beside(found, self._own(piece, rows)), self._moments(piece, rows))
             for found, piece, rows in self._found()
@@ -206,8 +208,9 @@ class Export:
         return own | texts.decided_of(bulk_id, before)
 
     def _answers(self, task: Task, wanted: Stretch, earlier: Sequence[str]) -> list[Sequence[Any]]:
-        """Job ids, moments, and the columns of the answers."""
-        engine, columns = self._store.engine, ["created_at", *asked_of(task, flat=self._flat)]
+        """Job ids, moments where they are needed, and the columns of the answers."""
+        moment = "created_at" if self._dated else "NULL"
+        engine, columns = self._store.engine, [moment, *asked_of(task, flat=self._flat)]
         own = answers(engine, task.value, wanted, columns)
         if not earlier:
             return own
