@@ -2,13 +2,13 @@
 
     python -m benchmarks.hot_update [--updates 20] [--small] [--json] [--out DIR]
 
-Two workers and a dispatcher on real services answer a steady open-loop stream, 60 % of what they
-can do beside the sender unless `--rate` says otherwise. A version is replaced by the next again and
-again, then rolled back, then replaced once more while a worker that loads it is killed. Each row
-must name the version that was live when its batch was formed, give or take the seconds in which a
-dispatcher looks at the routes. Latency is from the moment a job was due to its committed row;
-`during` are the jobs that were due while a version was replaced or rolled back, `killed` those due
-from the killing to the end. The stream is a tenant of its own, whose route alone is changed.
+Two workers and a dispatcher on real services answer a steady open-loop stream, 60 % of the highest
+rate that they answer in time unless `--rate` says otherwise. A version is replaced by the next
+again and again, then rolled back, then replaced once more while a worker that loads it is killed.
+Each row must name the version that was live when its batch was formed, give or take the seconds in
+which a dispatcher looks at the routes. Latency is from the moment a job was due to its committed
+row; `during` are the jobs that were due while a version was replaced or rolled back, `killed` those
+due from the killing to the end. The stream is a tenant of its own, whose route alone is changed.
 """
 
 import itertools
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Annotated
 
 import msgspec
@@ -34,13 +35,18 @@ from benchmarks.systems import System, drained
 from benchmarks.updates import Updates, variants
 from producers.publisher import encode
 from schemas import topics
+from schemas.errors import TextmillError
 from schemas.job import Job
 
 SHARE = 0.6
-"""Of the speed at which the sender sends what it can."""
+"""Of the highest rate that is answered in time."""
+RATES = tuple(round(200 * 1.25**step) for step in range(20))
+HELD_S = 6.0
+IN_TIME_MS = 1000
+"""At the 99th percentile; above it a queue grows."""
+WARM_JOBS = 3000
 GROUP = "bench"
 WORKERS = 2
-BACKLOG = 6000
 LINGER_MS = 10
 """Of the sender, which must not take what the workers need."""
 _LIMIT_S = 120.0
@@ -69,8 +75,8 @@ def main(
         changing = Updates(where, given.task, run)
         changing.activate(names[0])  # at once: nobody is there yet
         with _running(where, given, names[0]) as (system, watch):
-            capacity = _capacity(system, run, 1000 if small else BACKLOG)  # also the warm-up
-            rate = rate or round(SHARE * capacity, 1)
+            _warm_up(system, run)
+            rate = rate or round(SHARE * _capacity(system, run), 1)
             story = _story(system, changing, names, run, rate, (steady, pause))
         story.uses = watch.uses
         found = outcome_of_updates.result(where, story, changing)
@@ -96,18 +102,41 @@ def _running(where: Rig, given: Subject, version: str) -> Iterator[tuple[System,
             watch.stop()
 
 
-def _capacity(system: System, tenant: str, backlog: int) -> float:
-    """Texts a second while the stream's sender sends what it can; also warms everything up. So 60 %
-    of it is no more than the sender can do beside the workers."""
+def _warm_up(system: System, tenant: str) -> None:
+    run = new_run("warm")
+    _send(system, tenant, run, itertools.repeat(0.0, WARM_JOBS))
+    await_rows(system.where, system.children, Kept.RESULT, run, WARM_JOBS, _LIMIT_S)
+
+
+def _capacity(system: System, tenant: str) -> float:
+    """The highest of ascending rates that is answered in time. The speed at which a backlog is
+    worked off is no measure: batches are full then, and the sender is at rest."""
     say("measuring the capacity")
-    run, texts = new_run("capacity"), system.given.texts
-    repeated = [texts[number % len(texts)] for number in range(backlog)]
-    records = (encode(_of(tenant, job)) for job in jobs(run, repeated, None))
+    held = list(takewhile(lambda rate: _is_held(system, tenant, rate), RATES))
+    if not held:
+        raise TextmillError("Not even the lowest rate is answered in time here; give --rate.")
+    return held[-1]
+
+
+def _is_held(system: System, tenant: str, rate: float) -> bool:
+    """Whether jobs at this rate have their rows in time."""
+    run = new_run("held")
+    sent = _send(system, tenant, run, open_loop.until(open_loop.arrivals(rate), HELD_S))
+    found = open_loop.latencies_ms(sent.counted, drained(system, run, sent.due))
+    p99 = open_loop.percentile(found, 0.99) or 0.0
+    say(f"{rate:,.0f}/s: p99 {p99:.0f} ms")
+    return p99 <= IN_TIME_MS
+
+
+def _send(system: System, tenant: str, run: str, moments: Iterator[float]) -> Sent:
+    """Jobs at these moments, to the tenant's route."""
+    due, texts = list(moments), system.given.texts
+    given = [texts[number % len(texts)] for number in range(len(due))]
+    records = (encode(_of(tenant, job)) for job in jobs(run, given, None))
     sender = Sender(system.where.settings, system.topic, LINGER_MS)
-    sender.send(records, itertools.repeat(0.0))
+    sent = sender.send(records, iter(due))
     sender.close()
-    await_rows(system.where, system.children, Kept.RESULT, run, backlog, _LIMIT_S)
-    return outcome_of_updates.speed(system.where, run)
+    return sent
 
 
 def _story(

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from benchmarks import answers, plots
-from benchmarks.answers import Kept
+from benchmarks import plots
 from benchmarks.open_loop import latencies_ms, percentile
 from benchmarks.processes import Use
 from benchmarks.report import ratio
@@ -41,13 +40,6 @@ class Story(msgspec.Struct):
     visible: dict[int, float] = {}
     uses: dict[str, list[Use]] = {}
     flips: list[Update] = []
-
-
-def speed(where: Rig, run: str) -> float:
-    """Texts a second of a run."""
-    times = [row.at for row in answers.rows(where.engine, Kept.RESULT, run)]
-    found = answers.speed(times)
-    return found.texts_per_s if found else 0.0
 
 
 def result(where: Rig, story: Story, changing: Updates) -> dict[str, Any]:
