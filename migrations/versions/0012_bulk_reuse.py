@@ -37,6 +37,13 @@ def upgrade() -> None:
     op.create_index("ix_bulk_earlier_job_id", "bulk_earlier", ["job_id"])
 
 
+def downgrade() -> None:
+    """Forget what later jobs may ask for. Rows that had an earlier job's answer have none then."""
+    op.drop_table("bulk_earlier")
+    op.drop_table("bulk_text")
+    op.drop_column("bulk_chunk", "reused_earlier")
+
+
 def row() -> tuple[sa.Column[Any], sa.Column[Any]]:
     """A row of a bulk job's input."""
     return (
