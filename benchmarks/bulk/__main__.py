@@ -49,7 +49,7 @@ _WARM_S = 120.0
 
 def main(
     rows: Annotated[int, typer.Option(min=SMALL, help="Rows of the file.")] = 1_000_000,
-    small: Annotated[bool, typer.Option("--small", help="Tries it in a minute.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Tries it with 20,000 rows.")] = False,
     docs: options.Docs = None,
     model: options.Model = None,
     as_json: options.Json = False,
