@@ -45,6 +45,7 @@ class Subject:
         self.model: Any = None
         self.digest = ""
         self.measured: Measured | None = None
+        self._gains: Any = None
 
     @property
     def steps(self) -> dict[str, Callable[[], str]]:
@@ -89,6 +90,7 @@ class Subject:
         """Each build that a worker may choose is tried, as another one may choose otherwise."""
         from models import loading
         from models.compression import serving
+        from models.gains import Gains
         from workers.gate.shapes import check
 
         manifest = self.model.manifest
@@ -97,7 +99,9 @@ class Subject:
             build = serving.served(one, name)
             build.check_samples()
             check(build, _questions(manifest), one.manifest.max_length, BUILD_S)
-        self.model, names = loading.as_served(self.model), [name for _, name in builds]
+        self._gains = Gains()
+        self.model = loading.as_served(self.model, self._gains)
+        names = [name for _, name in builds]
         agree = ": samples and shapes agree" if names else ""
         return f"{', '.join(names) or 'none'}{agree}; {self.model.build} is fastest here"
 
@@ -119,8 +123,8 @@ class Subject:
         self.model.time(TIMED, within_s=1.0)
         before = memory_used()
         twin = loading.load(self._directory)
+        twin = loading.as_served(twin, self._gains)
         twin.warm_up([TIMED[-1]])
-        twin = loading.as_served(twin)
         taken = max(memory_used() - before, twin.weight_bytes)
         timings, weight = tuple(self.model.timings), twin.weight_bytes
         self.measured = Measured(timings=timings, memory_bytes=taken, weight_bytes=weight)
