@@ -29,7 +29,7 @@ from producers.connection import connect, unreachable
 from schemas.record import Partition, Record
 from schemas.settings import KafkaSettings
 from schemas.topics import JOB_TOPICS_PATTERN
-from workers.log import fetched
+from workers.log import coordinator, fetched
 from workers.log.failures import Failures
 from workers.log.membership import Membership
 from workers.log.positions import Positions
@@ -82,7 +82,7 @@ class KafkaLog:
         self._failures = Failures()
         self._committing: Any = None
         owned = self._members.owned.get
-        _known_is_ready(self._consumer._coordinator)
+        coordinator.ask_while_unknown(self._consumer._coordinator)
         fetched.install(self._consumer._fetcher, owned, self._undecodable, self._high_watermark)
         self._consumer.subscribe(pattern=JOB_TOPICS_PATTERN, listener=self._members)
 
@@ -199,11 +199,11 @@ class KafkaLog:
         The client's next poll would begin another in place of one that ended between two polls, and
         would forget one that it began for a new topic: a member without heartbeats, for good.
         """
-        coordinator = self._consumer._coordinator
-        coordinator.request_rejoin()
+        ours = self._consumer._coordinator
+        ours.request_rejoin()
         try:
-            coordinator.ensure_active_group(timeout_ms=REJOIN_PATIENCE_S * 1000)
-        except Exception as error:
+            ours.ensure_active_group(timeout_ms=REJOIN_PATIENCE_S * 1000)
+        except Exception as error:  # told there, and polling goes on
             self._failed(error)
 
     def _fetch_once(self, timeout_s: float) -> Mapping[TopicPartition, Sequence[Record]]:
@@ -212,7 +212,7 @@ class KafkaLog:
             found: Mapping[TopicPartition, Sequence[Record]] = self._consumer.poll(
                 timeout_ms=timeout_s * 1000
             )
-        except Exception as error:
+        except Exception as error:  # told there, and polling goes on
             self._failed(error)
             time.sleep(timeout_s)
             return {}
@@ -229,17 +229,6 @@ class KafkaLog:
         if self._failures.worth_saying(error, time.monotonic()):
             name = type(error).__name__
             _log.warning("Reading from Kafka fails with %s; trying again", name)
-
-
-def _known_is_ready(coordinator: Any) -> None:
-    """Let polls take a coordinator that is known and connected as ready: the client asks its own
-    thread each time, which is a third of what a poll costs."""
-    ask = coordinator.ensure_coordinator_ready
-
-    def ready(timeout_ms: float | None = None) -> bool:
-        return not coordinator.coordinator_unknown() or bool(ask(timeout_ms=timeout_ms))
-
-    coordinator.ensure_coordinator_ready = ready
 
 
 def _log_failed_commit(offsets: Mapping[TopicPartition, Any], answer: object) -> None:

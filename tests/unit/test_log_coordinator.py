@@ -1,6 +1,6 @@
 """The client's thread is asked for the group's coordinator only while that is not known."""
 
-from workers.log.kafka import _known_is_ready
+from workers.log.coordinator import ask_while_unknown
 
 
 class Coordinator:
@@ -19,7 +19,7 @@ class Coordinator:
 
 def test_a_known_coordinator_is_not_asked_for() -> None:
     coordinator = Coordinator()
-    _known_is_ready(coordinator)
+    ask_while_unknown(coordinator)
     assert not coordinator.ensure_coordinator_ready(timeout_ms=5)
     coordinator.known = True
     assert coordinator.ensure_coordinator_ready(timeout_ms=5)
