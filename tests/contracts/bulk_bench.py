@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from producers.bulk import submission
+from producers.bulk import chunk, submission
 from producers.bulk.request import Request, file_at
+from schemas.errors import UnavailableError
 from schemas.prediction import Prediction
 from schemas.record import Terminal
 from schemas.settings import DatabaseSettings, Settings
@@ -20,6 +21,7 @@ from workers.assembly import Store
 from workers.bulks import desk
 from workers.bulks.export import Export
 from workers.bulks.status import Status, status_of
+from workers.sql.bulks import SqlBulks
 
 __all__ = ["store_url", "world"]
 
@@ -47,6 +49,22 @@ class Bench:
 
     def submit(self, name: str = "june", **fields: Any) -> submission.Progress:
         return desk.hand_in(self.settings, self.request(**fields), name)[1]
+
+    def submit_and_die(self, patch: pytest.MonkeyPatch, **fields: Any) -> None:
+        """Submit in pieces of two rows; die when the log has the second piece and the manifest does
+        not. Pieces stay as short afterwards."""
+        pieces, keep = chunk.pieces, SqlBulks.keep
+
+        def dies(bulks: SqlBulks, bulk_id: str, one: Any, columns: Any) -> Any:
+            if one.number == 1:
+                raise UnavailableError("away")
+            return keep(bulks, bulk_id, one, columns)
+
+        patch.setattr(chunk, "pieces", lambda request, tell: pieces(request, tell, 2))
+        with patch.context() as dying:
+            dying.setattr(SqlBulks, "keep", dies)
+            with pytest.raises(UnavailableError):
+                self.submit(**fields)
 
     def records(self) -> list[dict[str, Any]]:
         """What is in the log, in order."""

@@ -23,3 +23,12 @@ def world(store_url: str) -> Iterator[World]:
     engine = open_engine(store_url)
     yield World(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def on_postgres(postgres_url: str) -> Iterator[World]:
+    """The ports over a server."""
+    upgrade(postgres_url)
+    engine = open_engine(postgres_url)
+    yield World(engine)
+    engine.dispose()

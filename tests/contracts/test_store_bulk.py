@@ -11,7 +11,7 @@ from sqlalchemy import event
 from producers import bulk
 from producers.bulk import chunk, submission
 from producers.publisher import Publisher
-from schemas.errors import DataError, UnavailableError, UsageError
+from schemas.errors import DataError, UsageError
 from schemas.record import Terminal
 from schemas.task import Task
 from tests.contracts.bulk_bench import Bench, bench, lines
@@ -30,20 +30,8 @@ def test_a_submitter_that_dies_goes_on_and_nothing_is_twice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It dies when the log has a piece and the manifest does not."""
-    pieces = chunk.pieces
-    monkeypatch.setattr(chunk, "pieces", lambda request, tell: pieces(request, tell, 2))
     bench.write(*lines(5), {"key": "again", "text": "text 0"})
-    keep = type(bench.store.bulks).keep
-
-    def dies(bulks: Any, bulk_id: str, one: Any, columns: Any) -> Any:
-        if one.number == 1:
-            raise UnavailableError("away")
-        return keep(bulks, bulk_id, one, columns)
-
-    monkeypatch.setattr(type(bench.store.bulks), "keep", dies)
-    with pytest.raises(UnavailableError):
-        bench.submit()
-    monkeypatch.setattr(type(bench.store.bulks), "keep", keep)
+    bench.submit_and_die(monkeypatch)
     assert bench.status().state == "submitting"
     assert bench.status().documents == 2
 

@@ -3,7 +3,6 @@ than the answers do."""
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ from sqlalchemy import Engine, make_url, text
 
 from schemas.prediction import Prediction, Span
 from schemas.task import Task
-from tests.contracts.store_fixtures import store_url, world
+from tests.contracts.store_fixtures import on_postgres, store_url, world
 from tests.contracts.store_world import World, partition
 from workers.ports import Answer
 from workers.sql import by_name, maintenance, results, trigrams, unused_names
@@ -25,7 +24,7 @@ from workers.sql.results import SqlResults
 from workers.sql.transaction import writing
 from workers.sql.upgrade import upgrade
 
-__all__ = ["store_url", "world"]
+__all__ = ["on_postgres", "store_url", "world"]
 
 LATER = datetime.now(UTC) + timedelta(hours=1)
 
@@ -183,15 +182,6 @@ def test_a_refused_row_leaves_no_name(world: World) -> None:
 
     assert dictionary(world.engine) == in_answers(world)
     assert ("default", "Good") in dictionary(world.engine)
-
-
-@pytest.fixture
-def on_postgres(postgres_url: str) -> Iterator[World]:
-    """The ports over a server."""
-    upgrade(postgres_url)
-    engine = open_engine(postgres_url)
-    yield World(engine)
-    engine.dispose()
 
 
 def test_a_name_is_not_removed_under_a_writer(on_postgres: World) -> None:

@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 
 from schemas.errors import UnavailableError
+from tests.contracts.store_fixtures import on_postgres
 from tests.contracts.store_world import World, partition
 from workers.sql import idle, transaction
 from workers.sql.engine import open_engine
 from workers.sql.errors import translated
 from workers.sql.upgrade import upgrade
+
+__all__ = ["on_postgres"]
 
 
 @pytest.fixture
@@ -21,15 +24,6 @@ def on_sqlite(sqlite_url: str) -> Iterator[World]:
     """The ports over a file."""
     upgrade(sqlite_url)
     engine = open_engine(sqlite_url)
-    yield World(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def on_postgres(postgres_url: str) -> Iterator[World]:
-    """The ports over a server."""
-    upgrade(postgres_url)
-    engine = open_engine(postgres_url)
     yield World(engine)
     engine.dispose()
 

@@ -1,13 +1,10 @@
 """Documents of a bulk job that are at the workers, apart from those that wait."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from producers.bulk import chunk
 from producers.bulk.chunk import row_of
-from schemas.errors import UnavailableError
 from schemas.record import Terminal
 from schemas.task import Task
 from tests.contracts.bulk_bench import Bench, bench, lines, store_url, world
@@ -89,19 +86,8 @@ def test_while_it_is_submitted_the_rows_to_come_count(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two of six documents are in the log, and answered; the file says that four are to come."""
-    pieces = chunk.pieces
-    monkeypatch.setattr(chunk, "pieces", lambda request, tell: pieces(request, tell, 2))
     bench.write(*lines(6))
-    keep = type(bench.store.bulks).keep
-
-    def dies(bulks: Any, bulk_id: str, one: Any, columns: Any) -> Any:
-        if one.number == 1:
-            raise UnavailableError("away")
-        return keep(bulks, bulk_id, one, columns)
-
-    monkeypatch.setattr(type(bench.store.bulks), "keep", dies)
-    with pytest.raises(UnavailableError):
-        bench.submit()
+    bench.submit_and_die(monkeypatch)
     bench.answer([job for job in bench.records() if row_of(job["job_id"]) <= 2])
     monkeypatch.setattr(status, "going_on", lambda came: (2, 10.0))  # seconds
 

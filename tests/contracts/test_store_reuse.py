@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from producers.bulk import chunk
-from schemas.errors import UnavailableError
 from schemas.record import Terminal
 from schemas.task import Task
 from tests.contracts.bulk_bench import Bench, bench, lines
@@ -141,20 +139,8 @@ def test_a_submitter_that_dies_decides_nothing_twice(
 ) -> None:
     """It dies when the log has a piece and the manifest does not; meanwhile answers come."""
     answered(bench, "may", "text 0", "text 3")
-    pieces = chunk.pieces
-    monkeypatch.setattr(chunk, "pieces", lambda request, tell: pieces(request, tell, 2))
     bench.write(*lines(6))
-    keep = type(bench.store.bulks).keep
-
-    def dies(bulks: Any, bulk_id: str, one: Any, columns: Any) -> Any:
-        if one.number == 1:
-            raise UnavailableError("away")
-        return keep(bulks, bulk_id, one, columns)
-
-    monkeypatch.setattr(type(bench.store.bulks), "keep", dies)
-    with pytest.raises(UnavailableError):
-        bench.submit(reuse="all")
-    monkeypatch.setattr(type(bench.store.bulks), "keep", keep)
+    bench.submit_and_die(monkeypatch, reuse="all")
     before = [job["text"] for job in jobs_of(bench, "june")]
     assert before == ["text 1", "text 2"]
     bench.answer(jobs_of(bench, "june"))

@@ -1,6 +1,6 @@
 """A database that was used with revision 0002 is brought to the newest one with all its rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,17 @@ def engine(store_url: str) -> Iterator[Engine]:
 
 
 def upgraded(engine: Engine, revision: str) -> None:
+    migrated(engine, command.upgrade, revision)
+
+
+def migrated(engine: Engine, way: Callable[[Config, str], None], revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.connect() as connection:
         connection.execution_options(**{WRITES: True})
         with connection.begin():
             config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            way(config, revision)
 
 
 def filled(dialect: str) -> str:
@@ -162,13 +166,7 @@ def test_work_goes_on_in_it(engine: Engine, store_url: str) -> None:
 
 def test_the_dictionary_goes_and_comes_again(engine: Engine, store_url: str) -> None:
     upgrade(store_url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with engine.connect() as connection:
-        connection.execution_options(**{WRITES: True})
-        with connection.begin():
-            config.attributes["connection"] = connection
-            command.downgrade(config, "0010")
+    migrated(engine, command.downgrade, "0010")
     assert current_revision(engine) == "0010"
     gone = {"entity_name", "bulk_text", "bulk_earlier"}
     assert not gone & set(inspect(engine).get_table_names())
