@@ -163,11 +163,14 @@ def watch(name: Name, as_json: Json = False) -> None:
     from workers.bulks.status import status_of
 
     settings = load()
+    last = None
     with Store(settings) as store:
         while True:
             found = store.bulks.find(name)
             now = status_of(store, found, present_workers(settings))
-            show_status(now, as_json)
+            if now != last:
+                show_status(now, as_json)
+            last = now
             if now.state in {"done", "cancelled"} and not now.outstanding:
                 break
             time.sleep(LOOK_S)
