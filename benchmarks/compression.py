@@ -96,7 +96,7 @@ def _measured(
     tests = [folder / "test.jsonl.gz" for folder in corpora]
     calibration = measure.questions(model, corpora[0] / "dev.jsonl.gz")
     asked = [one for path in tests for one in measure.questions(model, path)]
-    texts = builds.Texts(asked[:: max(1, len(asked) // most)], None, Reading(), calibration)
+    texts = builds.Texts(asked[:: max(1, len(asked) // most)], (), Reading(), calibration)
     with tempfile.TemporaryDirectory(prefix="bench-rounded-") as folder:
         rounded = quantising.rounded(model, Path(folder)) if weights else None
         found = builds.measured(model, names, texts, rounded)

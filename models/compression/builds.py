@@ -10,6 +10,7 @@ measured against the weights before.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from models import artifact
@@ -20,6 +21,7 @@ from models.compression import convert, keras_int8, measure, serving, tables
 from models.compression.litert import stretched
 from models.live_model import USUAL, LiveModel
 from models.text.tokenizer import Ids
+from models.training import scoring
 from models.training.reading.corpus import Reading
 from schemas.errors import ArtifactError
 from schemas.model_version import Build, Deltas
@@ -44,11 +46,13 @@ class Texts(NamedTuple):
 
     questions: Sequence[Question]
     """Texts that both answer."""
-    dev: Path | None
-    """Labelled ones, for the score; None: the share of other answers counts as loss."""
+    dev: Sequence[Path]
+    """Labelled ones, for the score; empty: the share of other answers counts as loss."""
     reading: Reading
     calibration: Sequence[Question]
     """Texts whose ranges are looked at; for `CALIBRATED` alone."""
+    test: Sequence[Path] = ()
+    """Labelled ones that rounded weights are scored on, and nothing is decided by."""
 
 
 class Measured(NamedTuple):
@@ -62,6 +66,8 @@ class Measured(NamedTuple):
     """Builds that cannot be made, and why."""
     rounded: Build | None = None
     """The version's own weights, rounded; None where they are as before."""
+    metrics: Mapping[str, float] = MappingProxyType({})
+    """The scores of rounded weights, named as a manifest names them."""
 
 
 class Rounded(NamedTuple):
@@ -99,7 +105,8 @@ def measured(
         for (name, one), speed in zip(models.items(), speeds, strict=True)
     }
     own = builds.pop(USUAL, None)
-    return Measured(before[1], usual, builds, contents, left_out, own)
+    metrics = _metrics(source, texts) if rounded else {}
+    return Measured(before[1], usual, builds, contents, left_out, own, metrics)
 
 
 def content(model: LiveModel, name: str, calibration: Sequence[Question] = ()) -> bytes:
@@ -166,4 +173,17 @@ def _weights(model: LiveModel, rounded: Rounded | None) -> int:
 
 
 def _score(model: LiveModel, texts: Texts) -> float | None:
-    return None if texts.dev is None else measure.score(model, texts.dev, texts.reading)
+    if not texts.dev:
+        return None
+    scores = scoring.of_files(model, texts.dev, texts.reading)
+    return scores[measure.main_score(scores)]
+
+
+def _metrics(model: LiveModel, texts: Texts) -> dict[str, float]:
+    """Return the scores on dev and test files, where there are any."""
+    return {
+        f"{kind}_{name}": round(value, 4)
+        for kind, paths in (("dev", texts.dev), ("test", texts.test))
+        if paths
+        for name, value in scoring.of_files(model, paths, texts.reading).items()
+    }

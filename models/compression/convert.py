@@ -18,7 +18,7 @@ from tensorflow.python.framework import convert_to_constants
 
 from models.answering.classes import ClassAnswerer
 from models.compression import flatbuffer
-from models.compression.unrolled import unrolled
+from models.compression.rewritten import rewritten
 from models.live_model import LiveModel
 from models.quiet import silent_stderr
 from models.text.tokenizer import Ids
@@ -65,7 +65,7 @@ def converted(model: LiveModel, numbers: Numbers, calibration: Sequence[Ids] = (
 
 def _frozen(model: LiveModel) -> Any:
     """Return what is converted as one concrete function whose weights are constants."""
-    network = unrolled(model.network)
+    network = rewritten(model.network)
 
     def compute(ids: Any) -> Any:
         if isinstance(model.answerer, ClassAnswerer):

@@ -2,8 +2,8 @@
 
 The same recursions as `models.layers.crf`, whose docstring has the sources: Viterbi for the best
 tags, forward and backward sums for how sure each is. A loop of TensorFlow takes longer for a token
-than the whole network in int8 does; these take some 60 µs for a step of all rows. Sums are of
-probabilities, scaled at each step (Rabiner 1989), in float64.
+than the whole network in int8 does. Sums are of probabilities, scaled at each step (Rabiner 1989),
+in float64.
 
 **Padding never changes an answer**: a padded step keeps the state as it was.
 """
@@ -53,43 +53,46 @@ def decode(
 
 
 def _viterbi(given: Numbers, real: NDArray[np.bool_], scores: Scores) -> NDArray[np.int64]:
-    """Return the best tags [length, rows]."""
-    length, rows, labels = given.shape
-    state = given[0] + scores.first
-    stay = np.broadcast_to(np.arange(labels), (rows, labels))
-    origins = np.empty((length, rows, labels), np.int64)
-    into = scores.moves.T  # [to, from], so that the best is looked for in a row of memory
+    """Return the best tags [length, rows].
+
+    Where a tag came from is looked up on the way back, for the tags of the best path alone.
+    """
+    length, rows, _ = given.shape
+    states = np.empty_like(given)
+    states[0] = given[0] + scores.first
     for step in range(1, length):
-        routes = state[:, None, :] + into
-        best = routes.argmax(axis=-1)
-        reached = np.take_along_axis(routes, best[..., None], axis=-1)[..., 0] + given[step]
-        origins[step] = np.where(real[step], best, stay)
-        state = np.where(real[step], reached, state)
+        routes = states[step - 1].T[:, :, None] + scores.moves[:, None]  # [from, rows, to]
+        reached = np.maximum.reduce(routes, axis=0) + given[step]
+        states[step] = np.where(real[step], reached, states[step - 1])
     tags = np.empty((length, rows), np.int64)
-    tags[-1] = (state + scores.last).argmax(axis=-1)
-    everyone = np.arange(rows)
+    tags[-1] = (states[-1] + scores.last).argmax(axis=-1)
+    into = np.ascontiguousarray(scores.moves.T)
     for step in range(length - 1, 0, -1):
-        tags[step - 1] = origins[step][everyone, tags[step]]
+        origins = (states[step - 1] + into[tags[step]]).argmax(axis=-1)
+        tags[step - 1] = np.where(real[step, :, 0], origins, tags[step])
     return tags
 
 
 def _marginals(given: Numbers, real: NDArray[np.bool_], scores: Scores) -> Numbers:
-    """Return the probability of each label [length, rows, labels]."""
+    """Return the probability of each label [length, rows, labels]; of use at real tokens alone.
+
+    One loop takes a step of the sums from the left and one of those from the right, which count the
+    token itself. Those from the right begin at each text's last real token.
+    """
     moves, last = np.exp(scores.moves), np.exp(scores.last - scores.last.max())
     likely = np.exp(given - given.max(axis=-1, keepdims=True))
-    before = np.empty_like(likely)
-    before[0] = _scaled(likely[0] * np.exp(scores.first - scores.first.max()))
+    emitted = np.stack([likely, likely[::-1]], axis=1)
+    both, ended, beyond = np.stack([moves, moves.T]), emitted[:, 1] * last, ~real[::-1]
+    ahead, states = np.empty_like(emitted), np.empty_like(emitted)
+    ahead[0, 0] = np.exp(scores.first - scores.first.max())
+    states[0] = ahead[0, 0] * likely[0], ended[0]
     for step in range(1, len(given)):
-        reached = _scaled((before[step - 1] @ moves) * likely[step])
-        before[step] = np.where(real[step], reached, before[step - 1])
-    after = np.broadcast_to(last, likely.shape[1:])
-    for step in range(len(given) - 1, -1, -1):
-        before[step] *= after
-        ahead = _scaled((likely[step] * after) @ moves.T)
-        after = np.where(real[step], ahead, after)
-    return _scaled(before)
+        np.matmul(states[step - 1], both, out=ahead[step])
+        states[step] = _scaled(ahead[step] * emitted[step])
+        np.copyto(states[step, 1], ended[step], where=beyond[step - 1])
+    return _scaled(ahead[:, 0] * states[::-1, 1])
 
 
 def _scaled(state: Numbers) -> Numbers:
-    scaled: Numbers = state / np.maximum(state.sum(axis=-1, keepdims=True), _LEAST)
+    scaled: Numbers = state / np.maximum(np.add.reduce(state, axis=-1, keepdims=True), _LEAST)
     return scaled

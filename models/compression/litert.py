@@ -1,31 +1,35 @@
-"""Running a `.tflite` file: tiles of fixed shapes, an interpreter kept for each.
+"""Running a `.tflite` file: tiles of fixed shapes, computed side by side.
 
-An interpreter that meets another shape plans its memory anew, which takes longer than most arrays
-do. So an array is cut into tiles of `STEPS` rows, each shape of tile has an interpreter of its own,
-made at the warm-up (or when a length is first met), and none is ever resized. A tile of `TILE`
-padded tokens stays in the cache: larger ones took a third longer a token. All share the bytes of
-the file.
+An array is cut into tiles of `STEPS` rows, since a tile of `TILE` padded tokens stays in the cache:
+larger ones took a third longer a token.
 
     17 rows of 16 tokens      tiles of 16 and 1 row
     23 rows of 16 tokens      one of 24, rows 24 are padding: cheaper than three calls
+
+An interpreter's own threads share single products, and wait for each other more than they win:
+folded in int8, `sentiment-zh` was slower with two than with one. So an interpreter has one thread,
+and where a tile takes longer than `WORTH`, which the warm-up finds out, each thread has a lane of
+interpreters: tiles of `SHARED` tokens or more are spread over them, and an array is cut so fine
+that all have work.
 
 `__call__` may come from any thread; one computes at a time.
 """
 
 import threading
-import warnings
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import accumulate
+from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.answering.tracing import array_of
 from models.compression import flatbuffer
+from models.compression.lane import Lane, Tile
 from models.compression.unrolled import STRIDE
 from models.text.tokenizer import Ids
-from schemas.errors import ArtifactError
 
 STEPS: Final = (1, 2, 4, 8, 16, 24, 32, 64)
 """Rows of a tile."""
@@ -33,6 +37,12 @@ TILE: Final = 512
 """Padded tokens of a tile at most, but for a single row."""
 LOOPED: Final = 2048
 """The same of a network with a loop over tokens, whose turns cost less a row the more there are."""
+SHARED: Final = 256
+"""Padded tokens of a tile that is worth another lane."""
+WORTH: Final = 1e-3
+"""Seconds of a tile of `TILE` tokens that is; to wake a thread takes some 0.2 ms."""
+LANES: Final = 8
+"""Lanes at most, as each has interpreters of its own."""
 
 
 def tiles(rows: int, length: int, most: int = TILE) -> list[int]:
@@ -67,12 +77,13 @@ class LiteRun:
         Args:
             content: of a `.tflite` file; ArtifactError where it is none that may be run.
             name: of the file, for errors.
-            threads: that an interpreter may use.
+            threads: that may compute.
         """
         flatbuffer.check(content, name)
-        self.content, self._name, self._threads = content, name, threads
+        self.lanes = [Lane(content, name)]
+        self._content, self._name, self._threads = content, name, threads
         self._most = LOOPED if "WHILE" in flatbuffer.operations(content) else TILE
-        self._kept: dict[tuple[int, ...], Any] = {}
+        self._others = ThreadPoolExecutor(max(1, min(threads, LANES) - 1))
         self._lock = threading.Lock()
 
     def __call__(self, ids: Any) -> tuple[NDArray[Any], ...]:
@@ -81,56 +92,72 @@ class LiteRun:
         Where they have a length, it is that of `stretched(ids)`.
         """
         given = stretched(array_of(ids))
-        parts, start = [], 0
+        rows, length = given.shape[:2]
+        steps = tiles(rows, length, self._tile(rows * length))
+        cut = [
+            (given[end - step : end], step)
+            for step, end in zip(steps, accumulate(steps), strict=True)
+        ]
         with self._lock:
-            for step in tiles(given.shape[0], given.shape[1], self._most):
-                parts.append(self._tile(given[start : start + step], step))
-                start += step
-        return tuple(np.concatenate(some)[: len(given)] for some in zip(*parts, strict=True))
+            parts = self._computed(cut)
+        return tuple(np.concatenate(some)[:rows] for some in zip(*parts, strict=True))
 
     def warm_up(self, lengths: Iterable[int], width: Sequence[int]) -> None:
         """Make the interpreters of all tiles of these lengths; `width`: the ids' last axes."""
+        fit = [
+            (step, length, *width)
+            for length in lengths
+            for step in STEPS
+            if step == 1 or step * length <= self._most
+        ]
         with self._lock:
-            for length in lengths:
-                for step in STEPS:
-                    if step == 1 or step * length <= self._most:
-                        self._interpreter((step, length, *width))
+            for shape in fit:
+                self.lanes[0].prepare(shape)
+            if self._threads > 1 and self._slow(fit):
+                self._widen([shape for shape in fit if shape[0] * shape[1] >= SHARED])
 
     def experimental_get_tracing_count(self) -> int:
         """Return 1, as of a traced function: there is one network for all shapes."""
         return 1
 
-    def _tile(self, ids: Ids, step: int) -> list[NDArray[Any]]:
-        if len(ids) < step:
-            ids = np.concatenate([ids, np.zeros((step - len(ids), *ids.shape[1:]), ids.dtype)])
-        interpreter, entry, exits = self._interpreter(ids.shape)
-        interpreter.set_tensor(entry, ids)
-        try:
-            interpreter.invoke()
-        except RuntimeError as error:
-            raise ArtifactError(
-                f"{self._name} fails on an array of {ids.shape}: {error}"
-            ) from error
-        return [interpreter.get_tensor(one) for one in exits]
+    def _slow(self, shapes: Iterable[tuple[int, ...]]) -> bool:
+        """Whether the largest usual tile takes so long that lanes are worth it."""
+        usual = [shape for shape in shapes if shape[0] * shape[1] <= TILE]
+        ids = np.ones(max(usual, key=lambda shape: shape[0] * shape[1]), np.int32)
+        taken = []
+        for _ in range(3):
+            began = perf_counter()
+            self.lanes[0].run([(ids, len(ids))])
+            taken.append(perf_counter() - began)
+        return min(taken) >= WORTH
 
-    def _interpreter(self, shape: tuple[int, ...]) -> Any:
-        """Return the interpreter of a shape with the numbers of its input and outputs."""
-        if shape not in self._kept:
-            self._kept[shape] = self._made(shape)
-        return self._kept[shape]
+    def _widen(self, shapes: Iterable[tuple[int, ...]]) -> None:
+        """Add a lane for each further thread, with the interpreters of these shapes."""
+        count = min(self._threads, LANES)
+        self.lanes += [Lane(self._content, self._name) for _ in range(len(self.lanes), count)]
+        for shape in shapes:
+            for lane in self.lanes[1:]:
+                lane.prepare(shape)
 
-    def _made(self, shape: tuple[int, ...]) -> Any:
+    def _computed(self, cut: Sequence[Tile]) -> list[list[NDArray[Any]]]:
+        """Return the outputs of each tile, in order."""
+        owners = [
+            number % len(self.lanes) if step * ids.shape[1] >= SHARED else 0
+            for number, (ids, step) in enumerate(cut)
+        ]
+        shares: list[list[Tile]] = [[] for _ in self.lanes]
+        for owner, tile in zip(owners, cut, strict=True):
+            shares[owner].append(tile)
+        used = 1 + max(owners)
+        given = zip(self.lanes[1:used], shares[1:used], strict=True)
+        others = [self._others.submit(lane.run, share) for lane, share in given]
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that it moves to a package of its own
-                interpreter = tf.lite.Interpreter(
-                    model_content=self.content, num_threads=self._threads
-                )
-            (entry,) = interpreter.get_input_details()
-            interpreter.resize_tensor_input(entry["index"], shape)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ArtifactError(f"{self._name} cannot run here: {type(error).__name__}") from error
-        if entry["dtype"] is not np.int32:
-            raise ArtifactError(f"{self._name} does not read token ids")
-        return interpreter, entry["index"], [o["index"] for o in interpreter.get_output_details()]
+            own = self.lanes[0].run(shares[0])
+        finally:
+            wait(others)
+        found = [iter(own), *(iter(other.result()) for other in others)]
+        return [next(found[owner]) for owner in owners]
+
+    def _tile(self, tokens: int) -> int:
+        """Return the padded tokens of a tile at most, for an array of so many."""
+        return min(self._most, max(SHARED, -(-tokens // len(self.lanes))))

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from models import artifact
-from models.compression import child, rounding, tuning
+from models.compression import child, rounding
 from models.compression.builds import Measured, Rounded
 from models.live_model import USUAL, LiveModel
 from models.training import card
@@ -37,7 +37,7 @@ def write(
     assert model.directory is not None, "a parent was loaded from its directory"
     changed, files = model.manifest, {}
     if found.rounded is not None:
-        changed = _of_rounded(model.manifest, found.rounded)
+        changed = _of_rounded(model.manifest, found.rounded, found.metrics)
         told = (model.directory / artifact.CARD).read_text("utf-8")
         files = {name: folder / name for name in (artifact.WEIGHTS, artifact.CARD)}
         files[artifact.CARD].write_text(card.rescored(told, changed.metrics), "utf-8")
@@ -61,12 +61,11 @@ def _best(found: Measured, kept: Sequence[str]) -> Build:
     return max(given.values(), key=lambda one: one.deltas.texts_per_s)
 
 
-def _of_rounded(manifest: Manifest, weights: Build) -> Manifest:
+def _of_rounded(manifest: Manifest, weights: Build, metrics: Mapping[str, float]) -> Manifest:
     """Return the manifest with the scores and samples of rounded weights."""
-    score = weights.score
     samples = zip(manifest.samples, weights.samples, strict=True)
     return replace(
         manifest,
-        metrics={} if score is None else tuning.dev_score(manifest, score),
+        metrics=dict(metrics),
         samples=tuple(replace(one, prediction=answer) for one, answer in samples),
     )

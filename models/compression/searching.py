@@ -96,7 +96,7 @@ def _quantised(
         if not (out / own).exists():
             try:
                 with redirect_stdout(sys.stderr):
-                    quantise(directory, out / own, dev=dev, max_loss=most)
+                    quantise(directory, out / own, dev=[dev], max_loss=most)
             except (ArtifactError, DataError):  # it has said why
                 continue
         yield own, out / own

@@ -80,9 +80,8 @@ class UnrolledGRU(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no t
         """Return the products with all kernels [length, batch, 3 * units of all cells]."""
         kernel = tf.concat([one.kernel for one in self._cells], axis=1)
         bias = tf.concat([one.biases[0] for one in self._cells], axis=0)
-        flat = tf.reshape(vectors, [-1, kernel.shape[0]])
-        product = tf.matmul(flat, kernel) + bias
-        return tf.transpose(tf.reshape(product, [batch, length, kernel.shape[1]]), [1, 0, 2])
+        flat = tf.reshape(tf.transpose(vectors, [1, 0, 2]), [-1, kernel.shape[0]])
+        return tf.reshape(tf.matmul(flat, kernel) + bias, [length, batch, kernel.shape[1]])
 
     def _stretch(
         self, cell: Cell, place: int, state: Any, inputs: Any, real: Any, at: Any
@@ -108,29 +107,8 @@ class UnrolledGRU(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no t
         return candidate + update * (state - candidate)
 
 
-def unrolled(network: Any) -> Any:
-    """Return the network with its GRUs in this form, or itself where it has no recurrent layer.
-
-    Raises ArtifactError for recurrent layers of another kind.
-    """
-    kinds = keras.layers.RNN | keras.layers.Bidirectional
-    if not any(isinstance(layer, kinds) for layer in network.layers):
-        return network
-    other = keras.models.clone_model(
-        network,
-        clone_function=lambda one: _replaced(one) if isinstance(one, kinds) else _like(one),
-    )
-    for layer in other.layers:
-        if layer.weights:
-            layer.set_weights(network.get_layer(layer.name).get_weights())
-    return other
-
-
-def _like(layer: Any) -> Any:
-    return type(layer).from_config(layer.get_config())
-
-
-def _replaced(layer: Any) -> UnrolledGRU:
+def of(layer: Any) -> UnrolledGRU:
+    """Return a recurrent layer in this form; ArtifactError where it is of another kind than GRU."""
     both = isinstance(layer, keras.layers.Bidirectional)
     parts = [layer.forward_layer, layer.backward_layer] if both else [layer]
     if not all(type(one) is keras.layers.GRU and one.return_sequences for one in parts):

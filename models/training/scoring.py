@@ -53,6 +53,17 @@ def evaluate(model: LiveModel, path: Path, reading: Reading | None = None) -> Ev
     return _EVALUATIONS[type(model.answerer)](model, path, reading or Reading())
 
 
+def of_files(model: LiveModel, paths: Sequence[Path], reading: Reading) -> dict[str, float]:
+    """Return the scores of a version on the texts of these files together, by their names."""
+    if isinstance(model.answerer, SpanAnswerer):
+        synonyms = synonyms_for(model.manifest.labels)
+        return score_tags(model, list(tagged.corpus(paths, synonyms, reading)))
+    if isinstance(model.answerer, ClassAnswerer):
+        corpus = data.corpus(paths, reading)
+        return score(model, data.select(corpus, model.manifest.labels, paths[0]).examples)
+    return score_summaries(model, list(summarised.corpus(paths, reading)))
+
+
 def score(model: LiveModel, examples: Sequence[Example]) -> dict[str, float]:
     """Return accuracy and macro precision, recall and F1; every label must be the model's."""
     return label_scores(model, examples, model.ask([one.question for one in examples]))

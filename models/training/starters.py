@@ -42,10 +42,10 @@ class Starter(NamedTuple):
     lexicon: bool = False
     """Whether it looks words up in a dictionary."""
     build: str | None = None
-    """A build that it is shipped with, as it is faster."""
+    """The build that it is shipped with, of rounded weights."""
 
 
-_FOLDED = "litert-folded-int8"
+_FOLDED, _INT8 = "litert-folded-int8", "litert-int8"
 _INTENTS = ("en_cls_banking77/train", "en_cls_clinc150/train")
 
 STARTERS = (
@@ -82,8 +82,16 @@ STARTERS = (
         ("zh_tag_cws_gsdsimp",),
         raw=("zh_tag_cws_gsdsimp/train", "zh_sum_csl_ts/train", "zh_cls_csl_ctg/train", "messy"),
         lexicon=True,
+        build=_INT8,
     ),
-    Starter("ner-zh", Task.TAGGING, "zh", ("zh_tag_ner_uner_gsdsimp",), init_from="words-zh"),
+    Starter(
+        "ner-zh",
+        Task.TAGGING,
+        "zh",
+        ("zh_tag_ner_uner_gsdsimp",),
+        init_from="words-zh",
+        build=_INT8,
+    ),
     Starter(
         "summary-zh",
         Task.SUMMARIZATION,
@@ -92,8 +100,8 @@ STARTERS = (
         raw=("zh_sum_csl_ts/train", "zh_cls_csl_ctg/train"),
     ),
     Starter("summary-en", Task.SUMMARIZATION, "en", ("en_sum_scitldr",)),
-    Starter("pos-en", Task.TAGGING, "en", ("en_tag_pos_ewt",)),
-    Starter("ner-en", Task.TAGGING, "en", ("en_tag_ner_btc", "en_tag_ner_wnut17")),
+    Starter("pos-en", Task.TAGGING, "en", ("en_tag_pos_ewt",), build=_INT8),
+    Starter("ner-en", Task.TAGGING, "en", ("en_tag_ner_btc", "en_tag_ner_wnut17"), build=_INT8),
 )
 
 
@@ -128,7 +136,14 @@ def train_one(starter: Starter, data: Path, out: Path, seed: int | None = None) 
     if not trained.exists():
         _train(starter, data, out, trained, seed)
     if starter.build:
-        quantise(trained, directory, build=[starter.build], dev=folders[0] / "dev.jsonl.gz")
+        quantise(
+            trained,
+            directory,
+            build=[starter.build],
+            dev=[folder / "dev.jsonl.gz" for folder in folders],
+            test=[folder / "test.jsonl.gz" for folder in folders],
+            weights=True,
+        )
         shutil.rmtree(trained)
 
 

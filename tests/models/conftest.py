@@ -1,5 +1,6 @@
 """A toy version with random weights, large enough for differences to show."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
         "filterwarnings",
         "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     )
+
+
+@pytest.fixture(scope="module")
+def brief() -> Iterator[None]:
+    """Speeds are taken of one small array, for tests of builds that are not about speed."""
+    from models.compression import measure, serving
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "GRID", ((16, 2),))
+        patch.setattr(serving, "WARM", 16)
+        yield
 
 
 @pytest.fixture(scope="session")

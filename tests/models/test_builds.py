@@ -14,7 +14,7 @@ from msgspec import UNSET
 from typer.testing import CliRunner
 
 from models import artifact, faster
-from models.compression import builds, child, flatbuffer, serving
+from models.compression import builds, child, flatbuffer, litert, serving
 from models.compression.builds import Measured, Texts
 from models.compression.litert import STEPS, TILE, LiteRun, tiles
 from models.gains import Gains, Seconds
@@ -26,15 +26,16 @@ from schemas.question import Question
 from tests.models.conftest import TEXTS
 from workers.cli import app
 
+pytestmark = pytest.mark.usefixtures("brief")
 FULL = "litert-int8-full"
 NAMES = ("litert-int8", "litert-folded-int8", "litert-float16", "keras-int8")
 QUESTIONS = [Question(text) for text in (*TEXTS, *(f"play number {n}" for n in range(20)))]
 
 
 @pytest.fixture(scope="module")
-def made(version: Path) -> Measured:
+def made(version: Path, brief: None) -> Measured:
     """All builds of the toy."""
-    texts = Texts(QUESTIONS, None, Reading(), QUESTIONS)
+    texts = Texts(QUESTIONS, (), Reading(), QUESTIONS)
     return builds.measured(LiveModel.load(version), (*NAMES, FULL), texts)
 
 
@@ -104,18 +105,24 @@ def test_tiles_hold_all_rows_and_are_few_shapes() -> None:
             assert all(step in STEPS and (step == 1 or step * length <= TILE) for step in cut)
 
 
-def test_no_interpreter_is_made_or_resized_while_a_text_waits(made: Measured) -> None:
-    run = LiteRun(made.contents["litert-int8"], "x", threads=1)
+@pytest.mark.parametrize("worth", [0.0, 9.0])
+def test_no_interpreter_is_made_or_resized_while_a_text_waits(
+    made: Measured, worth: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "WORTH", worth)
+    run = LiteRun(made.contents["litert-int8"], "x", threads=2)
     run.warm_up([16, 32], ())
-    kept = dict(run._kept)
+    kept = [dict(lane.kept) for lane in run.lanes]
     for rows in (1, 3, 17, 200):
         run(np.ones((rows, 16), np.int32))
         run(np.ones((rows, 32), np.int32))
-    assert run._kept == kept
+    assert [lane.kept for lane in run.lanes] == kept
 
 
-def test_threads_may_share_a_build(made: Measured) -> None:
-    run = LiteRun(made.contents["litert-int8"], "x", threads=1)
+def test_threads_may_share_a_build(made: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = LiteRun(made.contents["litert-int8"], "x", threads=2)
+    monkeypatch.setattr(litert, "WORTH", 0.0)
+    run.warm_up([8], ())
     arrays = [np.full((5, 8 * n), n, np.int32) for n in range(1, 5)] * 6
     expected = [run(ids)[0] for ids in arrays]
     with ThreadPoolExecutor(4) as threads:
@@ -142,6 +149,18 @@ def test_what_loses_more_than_allowed_is_not_even_read(quantised: Path) -> None:
         names = serving.allowed(model)
         assert all(one.deltas.loss <= 0 for one in names.values())
         assert most == 0.0 or not names
+
+
+def test_lanes_give_the_answers_of_one(made: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litert, "WORTH", 0.0)
+    alone, beside = (LiteRun(made.contents["litert-int8"], "x", threads) for threads in (1, 3))
+    beside.warm_up([16], ())
+    random = np.random.default_rng(2)
+    for rows, length in ((1, 16), (33, 16), (100, 32), (70, 8), (9, 128)):
+        ids = random.integers(1, 30, (rows, length), np.int32)
+        assert np.array_equal(alone(ids)[0], beside(ids)[0]), (rows, length)
+    assert (len(alone.lanes), len(beside.lanes)) == (1, 3)
+    assert all(any(shape[1] == 128 for shape in lane.kept) for lane in beside.lanes), "all had work"
 
 
 def _each_faster() -> Seconds:

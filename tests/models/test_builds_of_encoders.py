@@ -10,7 +10,7 @@ import pytest
 
 from models import catalog
 from models.compression import builds, serving
-from models.compression.unrolled import unrolled
+from models.compression.rewritten import rewritten
 from models.encoders.recurrent import RecurrentConfig
 from models.encoders.transformer import TransformerConfig
 from models.heads.classification import ClassificationConfig
@@ -36,15 +36,14 @@ def test_eight_tokens_a_turn_give_the_same_states(both: bool) -> None:
     network = classifier(
         RecurrentConfig(length=64, embedding=6, units=5, layers=2, bidirectional=both)
     )
-    other = unrolled(network)
-    assert other is not network
+    other = rewritten(network)
     np.testing.assert_allclose(other(IDS).numpy(), network(IDS).numpy(), atol=1e-5)
 
 
 def test_other_recurrent_layers_are_refused_with_a_sentence() -> None:
     network = classifier(RecurrentConfig(length=64, embedding=6, units=5, cell="lstm"))
     with pytest.raises(ArtifactError, match="kind gru alone"):
-        unrolled(network)
+        rewritten(network)
 
 
 @pytest.fixture(scope="module")

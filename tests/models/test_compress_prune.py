@@ -93,6 +93,7 @@ def test_what_a_network_has_not_is_named(folder: Path) -> None:
         _prune(folder, "none", "--keep", 0.5, "--of", "heads")
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_search_shows_the_front_and_names_one(folder: Path) -> None:
     given = ("--data", folder / "train.jsonl", "--keep", "0.5,0.25", "--epochs", 1)
     command = ("compress", "search", folder / "whole", *given, "--out", folder / "found")

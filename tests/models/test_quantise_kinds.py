@@ -17,6 +17,7 @@ from tests.models import cascade_version, extractor, joint_version, summarizer, 
 from tests.models.cascade_version import MANY
 from workers.cli import app
 
+pytestmark = pytest.mark.usefixtures("brief")
 NO_CELL = "kind gru alone"
 NO_JOINT = "joint versions and those that write summaries have no builds"
 

@@ -13,6 +13,7 @@ from models.live_model import LiveModel
 from tests.models.conftest import TEXTS
 from workers.cli import app
 
+pytestmark = pytest.mark.usefixtures("brief")
 FOLDED = "litert-folded-int8"
 
 
@@ -36,7 +37,7 @@ def test_small_arrays_stay_as_they_are() -> None:
 
 
 @pytest.fixture(scope="module")
-def child(version: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def child(version: Path, brief: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy with rounded weights and one build."""
     out = tmp_path_factory.mktemp("rounded") / "v"
     asked = ["--build", FOLDED, "--weights", "--max-loss", "100", "--json", "--out", str(out)]

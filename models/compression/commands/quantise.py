@@ -34,7 +34,12 @@ def quantise(
         Path | None, typer.Option(help="Texts whose ranges litert-int8-full computes within.")
     ] = None,
     dev: Annotated[
-        Path | None, typer.Option(help="Labelled texts to score by; else answers are compared.")
+        list[Path] | None,
+        typer.Option(help="Labelled texts to score by; repeatable. Else answers are compared."),
+    ] = None,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled texts to score rounded weights on, once; repeatable."),
     ] = None,
     max_loss: Annotated[
         float, typer.Option(min=0, max=100, help="Points of the score that a build may lose.")
@@ -70,7 +75,7 @@ def quantise(
     ):
         folder = Path(name)
         reading = bad.reading(text_column=text_column, label_column=label_column)
-        texts = _texts(model, dev, calibrate, reading)
+        texts = _texts(model, dev or [], test or [], calibrate, reading)
         rounded = quantising.rounded(model, folder) if weights else None
         found = builds.measured(model, names, texts, rounded)
         kept = [name for name, one in found.builds.items() if one.deltas.loss <= max_loss]
@@ -100,7 +105,11 @@ def _names(given: Sequence[str] | None, calibrated: bool) -> list[str]:
 
 
 def _texts(
-    model: "LiveModel", dev: Path | None, calibrate: Path | None, reading: "Reading"
+    model: "LiveModel",
+    dev: Sequence[Path],
+    test: Sequence[Path],
+    calibrate: Path | None,
+    reading: "Reading",
 ) -> "Texts":
     from models.compression import measure
     from models.compression.builds import Texts
@@ -108,10 +117,11 @@ def _texts(
 
     shown = measure.questions(model, calibrate, reading) if calibrate else []
     own = [Question(text) for text in model.manifest.warm_up]
-    asked = measure.questions(model, dev, reading) if dev else shown or own
+    asked = [one for path in dev for one in measure.questions(model, path, reading)]
+    asked = asked or shown or own
     if not asked:
         raise ArtifactError(f"{model.manifest.name} has no texts to compare by: give --dev")
-    return Texts(asked, dev, reading, shown)
+    return Texts(asked, dev, reading, shown, test)
 
 
 def _print(
