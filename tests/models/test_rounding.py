@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from models import artifact
 from models.compression import rounding, serving
 from models.live_model import LiveModel
+from models.training import scoring
 from tests.models.conftest import TEXTS
 from workers.cli import app
 
@@ -83,18 +84,16 @@ def test_weights_may_be_rounded_where_no_build_can_be_made(version: Path, tmp_pa
     LiveModel.load(out).check_samples()
 
 
-def test_weights_that_lose_too_much_are_not_written(version: Path, tmp_path: Path) -> None:
-    model, out = LiveModel.load(version), tmp_path / "v"
-    lines = [{"text": text, "label": "a"} for text in TEXTS if text]
-    dev = tmp_path / "dev.jsonl"
-    dev.write_bytes(b"\n".join(json.encode(one) for one in lines))
-    assert model.manifest.labels[0] == "a"
-    asked = ["--weights", "--dev", str(dev), "--build", FOLDED, "--out", str(out)]
+def test_a_child_has_the_scores_of_rounded_weights(version: Path, tmp_path: Path) -> None:
+    texts, out = _texts(tmp_path), tmp_path / "v"
+    given = ["--dev", str(texts), "--test", str(texts), "--test", str(texts)]
+    asked = ["--weights", *given, "--build", FOLDED, "--out", str(out)]
     done = CliRunner().invoke(app, ["compress", "quantise", str(version), *asked])
     assert done.exit_code == 0, done.output
-    scores = artifact.verify(out).metrics
-    assert [*scores] == ["dev_accuracy"]
-    LiveModel.load(out).check_samples()
+    scores, model = artifact.verify(out).metrics, LiveModel.load(out)
+    right = scoring.evaluate(model, texts).metrics["accuracy"]
+    assert scores["dev_accuracy"] == scores["test_accuracy"] == pytest.approx(right, abs=1e-4)
+    model.check_samples()
 
 
 def _texts(folder: Path) -> Path:
