@@ -18,6 +18,7 @@ from schemas.errors import DataError
 from schemas.task import Task
 from workers.assembly import Store
 from workers.block import Beside, Block
+from workers.bulks.ahead import ahead
 from workers.bulks.as_done import as_done
 from workers.bulks.joining import (
     ERASED,
@@ -97,15 +98,20 @@ class Export:
         Raises:
             DataError: the input is not there any more, or has changed.
         """
-        return (Beside(found, self._own(piece, rows)) for found, piece, rows in self._found())
+        return (Beside(found, self._own(piece, rows)) for found, piece, rows in self._read())
 
     def blocks_as_done(self) -> Iterator[Block]:
         """The same in the order in which their last answers came; see `as_done`."""
         self._dated = True
         return as_done(
             (Beside(found, self._own(piece, rows)), self._moments(piece, rows))
-            for found, piece, rows in self._found()
+            for found, piece, rows in self._read()
         )
+
+    def _read(self) -> Iterator[tuple[Any, _Piece, Sequence[int]]]:
+        """What is found, in time; SQLite's driver would make a second thread slow both."""
+        found = self._found()
+        return ahead(found) if self._store.engine.dialect.name == "postgresql" else found
 
     def _found(self) -> Iterator[tuple[Any, _Piece, Sequence[int]]]:
         """The input's rows that are documents, the piece they are of, and their numbers."""

@@ -1,14 +1,16 @@
 """The answers to a bulk job as columns: for its export, and for its speed.
 
-Ids rise with the rows, so a piece of the job is one stretch of the table's key. Rows come as the
-driver's own tuples and are turned into columns at once.
+Ids rise with the rows, so a piece of the job is one stretch of the table's key. PostgreSQL gathers
+each column to one document of JSON: 0.2 µs of our CPU a row, against 0.8 where rows come as tuples
+and are turned into columns. SQLite's JSON rounds numbers, so there tuples come.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, Engine, TextClause, bindparam, text
+import msgspec
+from sqlalchemy import Connection, Engine, bindparam, text
 
 from schemas.columns import UtcDateTime
 from workers.sql.transaction import reading
@@ -21,7 +23,7 @@ _ASKED: Final = """
 """Written so that the key is the only index that fits: that of bulk jobs leads to the whole job."""
 _ASKED_OF: Final = """
     SELECT {columns} FROM result
-    WHERE job_id IN :ids AND tenant = :tenant AND run = 0 AND task || '' = :task
+    WHERE {condition} AND tenant = :tenant AND run = 0 AND task || '' = :task
 """
 _LATELY: Final = text(
     """
@@ -30,7 +32,8 @@ _LATELY: Final = text(
     GROUP BY created_at
     """
 ).bindparams(bindparam("since", type_=UtcDateTime))
-_READ: Final = {"output": "CAST(output AS text)"}
+_STRETCH: Final = "job_id >= :first AND job_id <= :last"
+_SINGLY: Final = "job_id IN :ids"
 
 
 class Stretch(NamedTuple):
@@ -50,28 +53,24 @@ def answers(
 
     Those of the stretch come first, in order.
     """
-    asked = ["job_id", *(_READ.get(name, name) for name in columns)]
     given = {"bulk_id": wanted.bulk_id, "task": task}
     stretch = {**given, "first": wanted.first, "last": wanted.last}
     with reading(engine) as connection:
-        found: list[Any] = [*connection.execute(_stretch(asked), stretch).cursor.fetchall()]
+        found = _columns(connection, _ASKED, _STRETCH, columns, stretch)
         if wanted.others:
             singly = {**given, "ids": list(wanted.others)}
-            found += connection.execute(_singly(asked), singly).cursor.fetchall()
-    return list(zip(*found, strict=True)) or [() for _ in asked]
+            others = _columns(connection, _ASKED, _SINGLY, columns, singly)
+            found = [[*one, *other] for one, other in zip(found, others, strict=True)]
+    return found
 
 
 def answers_to(
     engine: Engine, task: str, tenant: str, job_ids: Sequence[str], columns: Sequence[str]
 ) -> list[Sequence[Any]]:
     """The same of single jobs, whichever bulk job they are of."""
-    asked = ["job_id", *(_READ.get(name, name) for name in columns)]
-    ids: BindParameter[Any] = bindparam("ids", expanding=True)
-    single = text(_ASKED_OF.format(columns=", ".join(asked))).bindparams(ids)
     given = {"task": task, "tenant": tenant, "ids": list(job_ids)}
     with reading(engine) as connection:
-        found = connection.execute(single, given).cursor.fetchall()
-    return list(zip(*found, strict=True)) or [() for _ in asked]
+        return _columns(connection, _ASKED_OF, _SINGLY, columns, given)
 
 
 def lately(
@@ -88,14 +87,33 @@ def lately(
     return sorted(found)
 
 
-def _stretch(columns: Sequence[str]) -> TextClause:
-    return text(_asked(columns, "job_id >= :first AND job_id <= :last"))
+def _columns(
+    connection: Connection,
+    asked: str,
+    condition: str,
+    columns: Sequence[str],
+    given: Mapping[str, Any],
+) -> list[Sequence[Any]]:
+    """The ids of the answers that are found, then each of these columns of them."""
+    names = ["job_id", *columns]
+    gathered = connection.dialect.name == "postgresql"
+    read = [f"{name} AS c{number}" for number, name in enumerate(names)]
+    sql = asked.format(columns=", ".join(read), condition=condition)
+    if gathered:
+        parts = (f"CAST(json_agg(c{number}) AS text)" for number in range(len(names)))
+        sql = f"SELECT {', '.join(parts)} FROM ({sql}) AS found"  # noqa: S608
+    statement = text(sql)
+    if "ids" in given:
+        statement = statement.bindparams(bindparam("ids", expanding=True))
+    rows = connection.execute(statement, given).cursor.fetchall()
+    if not gathered:
+        return list(zip(*rows, strict=True)) or [() for _ in names]
+    return [_values(name, document) for name, document in zip(names, rows[0], strict=True)]
 
 
-def _singly(columns: Sequence[str]) -> TextClause:
-    ids: BindParameter[Any] = bindparam("ids", expanding=True)
-    return text(_asked(columns, "job_id IN :ids")).bindparams(ids)
-
-
-def _asked(columns: Sequence[str], condition: str) -> str:
-    return _ASKED.format(columns=", ".join(columns), condition=condition)
+def _values(name: str, document: str | None) -> list[Any]:
+    """What a column holds; its own documents as they are."""
+    if document is None:
+        return []
+    kind = list[msgspec.Raw] if name == "output" else list[Any]
+    return msgspec.json.decode(document, type=kind)
