@@ -5,6 +5,7 @@ measurement needs no corpus and every text is different. With the reference mode
 mix has 13 tokens in the middle, 83 at the ninth tenth and 30 on average.
 """
 
+import gzip
 import random
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -34,13 +35,13 @@ def mix(count: int, seed: int = 1) -> list[str]:
 
 
 def documents(path: Path, count: int) -> list[str]:
-    """`count` texts of a file of JSON lines with a `text`, from its beginning again at its end.
+    """`count` texts of JSON lines with a `text` (a `.gz` too), from the beginning again at the end.
 
     Raises:
         DataError: the file cannot be read, is empty, or a line is no such object.
     """
     try:
-        with path.open("rb") as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             found = [_document(line, n, path) for n, line in enumerate(islice(file, count), 1)]
     except OSError as error:
         raise DataError(f"Cannot read the texts in {path}: {error.strerror}.") from None

@@ -39,7 +39,7 @@ LOOPED: Final = 2048
 """The same of a network with a loop over tokens, whose turns cost less a row the more there are."""
 SHARED: Final = 256
 """Padded tokens of a tile that is worth another lane."""
-WORTH: Final = 1e-3
+WORTH: Final = 4e-4
 """Seconds of a tile of `TILE` tokens that is; to wake a thread takes some 0.2 ms."""
 LANES: Final = 8
 """Lanes at most, as each has interpreters of its own."""

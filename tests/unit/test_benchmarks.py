@@ -1,5 +1,6 @@
 """The pure parts of the benchmarks: what is reckoned from times, labels, samples and texts."""
 
+import gzip
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -126,6 +127,9 @@ def test_documents_come_again_from_the_beginning(tmp_path: Path) -> None:
     path.write_bytes(b"".join(msgspec.json.encode({"text": t, "x": 1}) + b"\n" for t in "abc"))
     assert texts.documents(path, 5) == ["a", "b", "c", "a", "b"]
     assert texts.documents(path, 2) == ["a", "b"]
+    packed = tmp_path / "texts.jsonl.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert texts.documents(packed, 2) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
