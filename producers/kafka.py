@@ -17,8 +17,8 @@ from typing import Any, Final
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
+from producers.batches import send
 from producers.connection import connect, hushed, unreachable
-from producers.partitions import ByChecksum
 from schemas.errors import UnavailableError, UsageError
 from schemas.settings import KafkaSettings
 from schemas.wire import MAX_RECORD_BYTES
@@ -37,7 +37,6 @@ OPTIONS: Final[dict[str, Any]] = {
     "max_request_size": MAX_RECORD_BYTES,
     "max_block_ms": 2000,  # to learn of a topic
     "metrics_enabled": False,
-    "partitioner": ByChecksum(),
 }
 
 
@@ -68,7 +67,7 @@ class KafkaWriter:
         try:
             self._require(producer, topic)
             while part := list(itertools.islice(rest, IN_FLIGHT_RECORDS)):
-                _send(producer, topic, part)
+                send(producer, topic, part, DELIVERY_TIMEOUT_MS / 1000 + CLOSE_TIMEOUT_S)
         except MessageSizeTooLargeError as error:
             raise UsageError(
                 f"A record is too large for {topic}: at most {MAX_RECORD_BYTES} bytes, or what the "
@@ -129,14 +128,6 @@ class KafkaWriter:
             raise unreachable(self._kafka) from error
         finally:
             admin.close()
-
-
-def _send(producer: Any, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-    sent = [producer.send(topic, value, key.encode()) for key, value in records]
-    producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000 + CLOSE_TIMEOUT_S)
-    for confirmation in sent:
-        if not confirmation.succeeded():
-            raise confirmation.exception or KafkaTimeoutError("not confirmed")
 
 
 def no_topic(topic: str, kafka: KafkaSettings) -> UsageError:

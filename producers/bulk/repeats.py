@@ -20,7 +20,8 @@ class Repeats:
     """What was seen, by what it says."""
 
     def __init__(self) -> None:
-        self._seen = sqlite3.connect("", isolation_level=None)
+        # Read in a thread of its own, and closed in whichever one ends.
+        self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._seen.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._seen.execute("PRAGMA synchronous = OFF")
         self._seen.execute("PRAGMA journal_mode = OFF")

@@ -80,10 +80,12 @@ def text_of(request: Request, one: Found) -> str:
 
 def _characters(request: Request, one: Found) -> int:
     """Of its columns, and of its text where that is a member of one."""
-    strings = [*one.values.values()]
-    if request.text_column not in one.values:
-        strings.append(value_at(one.values, request.text_column))
-    return sum(len(each) for each in strings if isinstance(each, str))
+    values = one.values
+    strings = [each for each in values.values() if isinstance(each, str)]
+    if request.text_column not in values:
+        member = value_at(values, request.text_column)
+        strings += [member] if isinstance(member, str) else []
+    return sum(map(len, strings))
 
 
 def _has_parts(value: object) -> bool:

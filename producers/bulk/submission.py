@@ -5,7 +5,9 @@
 A piece counts once the manifest has it, and it is noted only when the log has all of its jobs. So a
 submitter may die anywhere and be started again: it reads past what is noted and goes on. The piece
 that was under way is published again; its jobs have the same ids, and the second of each ends as
-DUPLICATE. A piece is held in memory, `CHUNK` rows or `CHARACTERS`, whatever the size of the input.
+DUPLICATE. A piece is held in memory, `CHUNK` rows or `CHARACTERS`, whatever the size of the input,
+and the next one, which is read while log and manifest are waited for. With `--reuse all` it is not:
+what is known of its texts is asked once the piece before is noted.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from producers.ahead import ahead
 from producers.bulk.chunk import BadRow, Chunk, Kind, Known, joined, read
 from producers.bulk.request import Request
 from producers.opening import Tell
@@ -119,7 +122,8 @@ def submit(
     """
     columns: dict[str, Kind] = {}
     progress, state = Progress(), manifest.state(begun.bulk_id)
-    for chunk, records, kinds in read(request, begun.bulk_id, tell, known):
+    pieces = read(request, begun.bulk_id, tell, known)
+    for chunk, records, kinds in pieces if known else ahead(pieces):
         columns = joined(columns, kinds)
         if chunk.number >= begun.chunks:
             while state == "paused":

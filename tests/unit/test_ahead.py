@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers.bulks.ahead import ahead
+from producers.ahead import ahead
 
 
 def test_all_come_in_order() -> None:

@@ -97,20 +97,31 @@ def still(begin: float, end: float) -> list[tuple[float, int]]:
         ([], 0, 0.0),
         ([(4.0, 7)], 7, 4.0),
         (STEADY, 12_000, 30.0),
-        (still(20.0, 12.0), 4800, 12.0),
+        (still(20.0, 12.0), 4000, 10.0),
+        (still(31.0, 12.0), 4000, 10.0),  # longer than is looked back
         (still(20.0, 18.0), 11_300, 30.0),  # too short a while
         (still(10.0, 3.0), 9300, 30.0),  # too short ago
-        ([one for one in still(29.0, 24.0) if not 9.0 < one[0] < 15.0], 3600, 9.0),  # the last one
+        ([one for one in still(29.0, 24.0) if not 9.0 < one[0] < 15.0], 2800, 7.0),  # the last one
         ([(28.0, 5), (20.0, 5), (11.0, 5), (2.0, 5)], 20, 28.0),  # slow batches
     ],
 )
 def test_a_while_in_which_nothing_came_does_not_count(
     came: list[tuple[float, int]], number: int, seconds: float
 ) -> None:
-    assert going_on(came) == (number, seconds)
+    assert going_on(came, 30.0) == (number, seconds)
 
 
 def test_the_speed_is_that_of_before_when_work_goes_on_again() -> None:
-    for came in (STEADY, still(25.0, 15.0), still(16.0, 6.0)):
-        number, seconds = going_on(came)
+    for came in (STEADY, still(25.0, 15.0), still(17.0, 7.0)):
+        number, seconds = going_on(came, 30.0)
         assert number / seconds == pytest.approx(400, rel=0.02)
+
+
+@pytest.mark.parametrize("since", [26.0, 15.0, 8.0])
+def test_a_burst_after_a_standstill_is_no_speed(since: float) -> None:
+    burst = [(since - n / 50, 100) for n in range(32)]
+    came = sorted([*still(31.0, since), *burst], reverse=True)
+
+    number, seconds = going_on(came, 30.0)
+
+    assert number / seconds == pytest.approx(400, rel=0.05)

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from producers.ahead import ahead
 from producers.bulk.again import Again, schema_of
 from producers.bulk.chunk import job_id_of
 from producers.bulk.request import check_unchanged
@@ -18,7 +19,6 @@ from schemas.errors import DataError
 from schemas.task import Task
 from workers.assembly import Store
 from workers.block import Beside, Block
-from workers.bulks.ahead import ahead
 from workers.bulks.as_done import as_done
 from workers.bulks.joining import (
     ERASED,

@@ -141,7 +141,7 @@ def _lately(store: Store, found: FoundBulk) -> tuple[int, float]:
     now, tasks = datetime.now(UTC), [task.value for task in found.request.tasks]
     since = now - timedelta(seconds=RECENT_S)
     came = lately(store.engine, found.bulk_id, tasks, since)
-    return going_on([((now - at).total_seconds(), number) for at, number in came])
+    return going_on([((now - at).total_seconds(), number) for at, number in came], RECENT_S)
 
 
 def _eta(

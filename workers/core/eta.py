@@ -20,6 +20,8 @@ STILL_S: Final = 3.0
 UNUSUAL: Final = 10.0
 LEAST_S: Final = 5.0
 """Of fewer seconds the speed is not told."""
+SETTLED_S: Final = 2.0
+"""So long after a standstill what had gathered meanwhile comes at once."""
 UNKNOWN: Final = Cost(call_s=0.0, token_s=1.0)
 
 
@@ -53,23 +55,29 @@ def done_part(pieces: Sequence[Piece], done: int, cost: Cost | None) -> float:
     return weight(behind, cost) / whole
 
 
-def going_on(came: Sequence[tuple[float, int]]) -> tuple[int, float]:
+def going_on(came: Sequence[tuple[float, int]], window_s: float) -> tuple[int, float]:
     """Answers since work last stood still, and how many seconds that is.
 
     A gap in which a dead process is replaced says nothing of the speed before or after it. It is
     one of `STILL_S` or more, and far longer than others: slow batches have such gaps all the time.
+    Nor do the moments behind it, when batches come that were nearly done: a burst of 32 made the
+    speed seem three times what it was.
 
     Args:
         came: how many seconds ago answers came, and how many; the oldest first.
+        window_s: how many seconds ago the oldest might have come.
     """
+    if not came:
+        return 0, 0.0
     ages = [age for age, _ in came]
-    gaps = [before - after for before, after in pairwise(ages)]
-    usual = median(gaps) if gaps else 0.0
+    gaps = [before - after for before, after in pairwise([window_s, *ages])]
+    usual = median(gaps[1:]) if gaps[1:] else 0.0
     begin = 0
-    for place, gap in enumerate(gaps, 1):
-        if gap >= max(STILL_S, UNUSUAL * usual) and ages[place] >= LEAST_S:
-            begin = place
-    return sum(number for _, number in came[begin:]), ages[begin] if ages else 0.0
+    for place, gap in enumerate(gaps):
+        until = ages[place] - SETTLED_S
+        if gap >= max(STILL_S, UNUSUAL * usual) and until >= LEAST_S:
+            begin = next((n for n, age in enumerate(ages) if age <= until), place)
+    return sum(number for _, number in came[begin:]), ages[begin]
 
 
 def to_come(pieces: Sequence[Piece], read: int, expected: int) -> Piece:
