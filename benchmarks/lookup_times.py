@@ -1,12 +1,16 @@
-"""How long each kind of look-up takes among rows that were made up."""
+"""How long each kind of look-up takes among rows that were made up.
+
+As its caller sees it, and as the server counts it: planning and running of all its statements, by
+`pg_stat_statements`, which the server must have.
+"""
 
 import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from benchmarks import made_up
 from schemas.task import Task
@@ -17,22 +21,38 @@ REPEATS: Final = 100
 PAGE: Final = 50
 EXPORTED: Final = 1000
 _DAY_S: Final = 86_400
+_FORGET: Final = text("SELECT pg_stat_statements_reset()")
+_TOOK: Final = text(
+    "SELECT sum(total_plan_time + total_exec_time) FROM pg_stat_statements "
+    "WHERE query NOT LIKE '%pg_stat_statements%'"
+)
 Look = Callable[[], object]
 
 
-def measure(engine: Engine, rows: int) -> dict[str, list[float]]:
-    """Milliseconds of each of `REPEATS` look-ups, by kind; none of them in vain."""
+class Took(NamedTuple):
+    """One look-up, in milliseconds."""
+
+    client_ms: float
+    server_ms: float
+
+
+def measure(engine: Engine, rows: int) -> dict[str, list[Took]]:
+    """Each of `REPEATS` look-ups, by kind; none of them in vain."""
     rng = random.Random(1)
     looks = _by_time(engine, rows, rng) | _by_name(engine, rng)
-    return {name: [_timed(look()) for _ in range(REPEATS)] for name, look in looks.items()}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as meter:
+        return {
+            name: [_timed(look(), meter) for _ in range(REPEATS)] for name, look in looks.items()
+        }
 
 
-def _timed(look: Look) -> float:
+def _timed(look: Look, meter: Connection) -> Took:
+    meter.execute(_FORGET)
     began = time.perf_counter()
     found = look()
     taken = time.perf_counter() - began
     assert found, "looked up in vain"
-    return taken * 1000
+    return Took(taken * 1000, float(meter.execute(_TOOK).scalar_one()))
 
 
 def _by_time(engine: Engine, rows: int, rng: random.Random) -> dict[str, Callable[[], Look]]:

@@ -156,6 +156,7 @@ partial_index(
     "ix_result_names",
     result.c.names,
     postgresql_using="gin",
+    postgresql_with={"gin_pending_list_limit": 64},  # KiB: each search reads that list through
     where="names IS NOT NULL",
 )
 partial_index(

@@ -176,6 +176,26 @@ def test_the_dictionary_goes_and_comes_again(engine: Engine, store_url: str) -> 
     assert not trigrams.is_missing(engine)
 
 
+def test_searches_for_names_read_short_lists(engine: Engine, store_url: str) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no such lists")
+    limits = text(
+        "SELECT count(*) FROM pg_class WHERE relname IN ('ix_result_names', "
+        "'ix_entity_name_characters') AND 'gin_pending_list_limit=64' = ANY (reloptions)"
+    )
+
+    def limited() -> Any:
+        with engine.connect() as connection:
+            return connection.execute(limits).scalar()
+
+    upgrade(store_url)
+    assert limited() == 2
+    migrated(engine, command.downgrade, "0012")
+    assert limited() == 0
+    upgrade(store_url)
+    assert limited() == 2
+
+
 def test_bulk_jobs_of_before_have_nothing_of_earlier_ones(engine: Engine, store_url: str) -> None:
     job = "'b', 'june', 'default', '{}', '[]', 'active', 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP"
     columns = "bulk_id, name, tenant, request, columns, state, priority, created_at, changed_at"
