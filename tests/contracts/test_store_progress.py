@@ -89,7 +89,7 @@ def test_while_it_is_submitted_the_rows_to_come_count(
     bench.write(*lines(6))
     bench.submit_and_die(monkeypatch)
     bench.answer([job for job in bench.records() if row_of(job["job_id"]) <= 2])
-    monkeypatch.setattr(status, "going_on", lambda came: (2, 10.0))  # seconds
+    monkeypatch.setattr(status, "going_on", lambda came, window_s: (2, 10.0))  # seconds
 
     now = bench.status()
     assert (now.state, now.done, now.queued) == ("submitting", 2, 0)
