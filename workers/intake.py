@@ -188,28 +188,22 @@ class Intake:
         self._paused |= {partition}  # until `_balance`, in this same turn
 
     def _take(self, polled: Polled, now: float) -> None:
-        arrived: dict[Partition, list[Outcome]] = {}
+        """Pass on what was read, partition by partition: the first does not wait for the last."""
+        read: dict[Partition, list[tuple[Record, Admit]]] = {}
         for record in polled.records:
-            self._sort_in(arrived, record, self._admit)
+            read.setdefault(record.partition, []).append((record, self._admit))
         for partition, offset in polled.undecodable:
-            self._sort_in(arrived, Record(partition, offset, None, time.time()), _undecodable)
-        for partition, outcomes in arrived.items():
-            outcomes.sort(key=itemgetter(0))
-            self._watch(partition, outcomes, now)
-            self._tell(Arrived(partition, outcomes))
+            record = Record(partition, offset, None, time.time())
+            read.setdefault(partition, []).append((record, _undecodable))
+        for partition, records in read.items():
+            claim = self._claims.get(partition)
+            if claim is not None:
+                outcomes = sorted((_outcome(*one, claim) for one in records), key=itemgetter(0))
+                self._watch(partition, outcomes, now)
+                self._tell(Arrived(partition, outcomes))
         for partition, offset in polled.positions.items():
             if partition in self._claims:
                 self._tell(Reached(partition, offset))
-
-    def _sort_in(
-        self, arrived: dict[Partition, list[Outcome]], record: Record, judge: Admit
-    ) -> None:
-        claim = self._claims.get(record.partition)
-        if claim is None:
-            return
-        outcome = None if record.offset in claim.settled else judge(record, claim.epoch)
-        outcomes = arrived.setdefault(record.partition, [])
-        outcomes.append((record.offset, len(record.value or b""), outcome))
 
     def _watch(self, partition: Partition, outcomes: list[Outcome], now: float) -> None:
         """Let a partition rest that carries mostly rubbish; a job without a model is none."""
@@ -251,6 +245,15 @@ class Intake:
             _log.warning("the log's offsets lag behind SQL's, which is harmless: %s", error)
         else:
             self._committed.update(news)
+
+
+def _outcome(record: Record, judge: Admit, claim: Claim) -> Outcome:
+    settled = record.offset in claim.settled
+    return (
+        record.offset,
+        len(record.value or b""),
+        None if settled else judge(record, claim.epoch),
+    )
 
 
 def _undecodable(record: Record, epoch: int) -> Ending:

@@ -29,7 +29,7 @@ from producers.connection import connect, unreachable
 from schemas.record import Partition, Record
 from schemas.settings import KafkaSettings
 from schemas.topics import JOB_TOPICS_PATTERN
-from workers.log import coordinator, fetched
+from workers.log import coordinator, fetched, fetching
 from workers.log.failures import Failures
 from workers.log.membership import Membership
 from workers.log.positions import Positions
@@ -45,7 +45,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "check_crcs": True,
     "allow_auto_create_topics": False,
     "metadata_max_age_ms": 2000,  # a new topic, or one made again, is noticed by then
-    "max_poll_records": 2000,
+    "max_poll_records": 500,  # so long an interactive job waits for bulk ones to be admitted
     "fetch_max_wait_ms": 100,  # what was just resumed waits for the pending fetch
     "fetch_max_bytes": 16 * 1024 * 1024,
     "max_partition_fetch_bytes": 1024 * 1024,  # one larger batch is always delivered
@@ -84,6 +84,7 @@ class KafkaLog:
         owned = self._members.owned.get
         coordinator.ask_while_unknown(self._consumer._coordinator)
         fetched.install(self._consumer._fetcher, owned, self._undecodable, self._high_watermark)
+        fetching.install(self._consumer._fetcher)
         self._consumer.subscribe(pattern=JOB_TOPICS_PATTERN, listener=self._members)
 
     def poll(self, timeout_s: float) -> Polled:
