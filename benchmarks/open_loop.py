@@ -28,8 +28,13 @@ class Sent(msgspec.Struct, frozen=True):
 
     due: dict[int, float]
     """When each job was due, in seconds since 1970, by number."""
-    late_p99_ms: float
-    """How far the sender fell behind."""
+    published: dict[int, float]
+    """When the sender handed each over, which is its record's timestamp."""
+
+    @property
+    def late_p99_ms(self) -> float:
+        """How far the sender fell behind."""
+        return round(percentile(latencies_ms(self.due, self.published), 0.99) or 0.0, 2)
 
     @property
     def counted(self) -> dict[int, float]:
@@ -81,18 +86,17 @@ class Sender:
         stop: threading.Event | None = None,
     ) -> Sent:
         """Send until `moments` or `records` end or `stop` is set; record n is number n."""
-        began, due, late = time.time(), {}, []
+        began, due, published = time.time(), {}, {}
         for number, (key, value), at in zip(count(), records, moments, strict=False):
             if stop is not None and stop.is_set():
                 break
             early_s = began + at - time.time()
             if early_s > 0:  # a turn of the lock for each record would be most of the work
                 time.sleep(max(early_s, self._tick_s))
+            due[number], published[number] = began + at, time.time()
             self._producer.send(self._topic, value, key.encode())
-            due[number] = began + at
-            late.append(time.time() - began - at)
         self._producer.flush()
-        return Sent(due, round(1000 * (percentile(late, 0.99) or 0.0), 2))
+        return Sent(due, published)
 
     def close(self) -> None:
         """Give back connections."""

@@ -119,10 +119,15 @@ class Child:
 class Watch:
     """Notes what families of processes use, in a thread, until it is stopped."""
 
-    def __init__(self, roots: Mapping[str, int]) -> None:
-        """roots: the process that each name stands for."""
+    def __init__(self, roots: Mapping[str, int], own: str = "") -> None:
+        """
+        Args:
+            roots: the process that each name stands for.
+            own: what to call this process, without those it started; empty: it is not noted.
+        """
         self._meters = {name: _Meter(pid) for name, pid in roots.items()}
-        self.uses: dict[str, list[Use]] = {name: [] for name in roots}
+        self._own = own
+        self.uses: dict[str, list[Use]] = {name: [] for name in (*roots, *filter(None, [own]))}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._look()
@@ -141,6 +146,9 @@ class Watch:
     def _look(self) -> None:
         for name, meter in self._meters.items():
             self.uses[name].append(meter.read())
+        if self._own:
+            use = Use(time.time(), time.process_time(), _memory_mib(os.getpid()))
+            self.uses[self._own].append(use)
 
 
 class _Meter:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 import msgspec
 from sqlalchemy import text
@@ -62,12 +63,22 @@ def variants(version: Path, directory: Path, count: int) -> Iterator[Path]:
 
 
 class Updates:
-    """One tenant's route, changed again and again."""
+    """One tenant's route, changed again and again by an operator who stays connected: opening the
+    store would be the most of what each update costs this process, which is the sender's too."""
 
     def __init__(self, where: Rig, task: Task, tenant: str) -> None:
         self._where = where
         self._scope = Scope(task=task, lang="en", tenant=tenant)
+        self._store = Store(where.settings)
+        self._news = RedisNews(where.settings.redis.url)
         self.done: list[Update] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._news.close()
+        self._store.engine.dispose()
 
     def activate(self, version: str) -> Update:
         """Let a version answer; returns when it does."""
@@ -90,8 +101,7 @@ class Updates:
 
     def changes(self) -> list[Change]:
         """Which version was which arm from when on."""
-        with Store(self._where.settings) as store:
-            events = store.rollouts.history(None, 10_000)
+        events = self._store.rollouts.history(None, 10_000)
         mine = [one for one in events if one.key and self._scope.covers(one.key)]
         return changes(reversed(mine))
 
@@ -103,12 +113,10 @@ class Updates:
 
     def _carry_out(self, action: str, version: str) -> Update:
         begin = time.time()
-        with Store(self._where.settings) as store:
-            news = RedisNews(self._where.settings.redis.url)
-            operator = Operator(store.registry, store.rollouts, actor="benchmark", tell=news.tell)
-            act = {"activate": operator.activate, "rollback": operator.rollback}[action]
-            steps = operator.wait(act(version, self._scope))
-            news.close()
+        store, tell = self._store, self._news.tell
+        operator = Operator(store.registry, store.rollouts, actor="benchmark", tell=tell)
+        act = {"activate": operator.activate, "rollback": operator.rollback}[action]
+        steps = operator.wait(act(version, self._scope))
         update = Update(action, version, begin, time.time(), _failure(steps))
         say(f"{action} {version}: {update.end - begin:.1f} s {update.failed}")
         self.done.append(update)

@@ -28,6 +28,8 @@ from models.answering.answerer import Judge, Judged, Parsed
 from models.features import Features
 from models.live_model import LiveModel
 from models.shapes import bucket
+from models.source import FILES, Source
+from models.traces import Trace
 from schemas.errors import ArtifactError
 from schemas.model_version import Cascade, Manifest
 from schemas.prediction import Prediction
@@ -61,11 +63,11 @@ class LiveCascade(LiveModel):
         return other
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, source: Source = FILES) -> Self:
         """Check a version directory and load both parts; see `LiveModel.load`."""
         directory = Path(directory)
         manifest = artifact.verify(directory)
-        cheap, strong = (LiveModel.load(directory / part) for part in artifact.PARTS)
+        cheap, strong = (LiveModel.load(directory / part, source) for part in artifact.PARTS)
         if artifact.digest(strong.manifest) != manifest.parent:
             raise ArtifactError(f"{directory}: the strong version is not the manifest's parent")
         check_pair(cheap, strong)
@@ -75,6 +77,11 @@ class LiveCascade(LiveModel):
     def parts(self) -> tuple[LiveModel, ...]:
         """Return the cascade and the two that it is made of."""
         return (self, self.cheap, self.strong)
+
+    @property
+    def trace(self) -> Trace | None:
+        """None: there are two."""
+        return None
 
     @property
     def traces(self) -> int:

@@ -31,6 +31,7 @@ from models.features import Features
 from models.layers import ends
 from models.live_model import LiveModel
 from models.shapes import TOKEN_BUDGET, bucket
+from models.source import FILES, Source
 from schemas.errors import ArtifactError
 from schemas.model_version import Exits, Manifest
 from schemas.prediction import Prediction
@@ -59,9 +60,9 @@ class LiveExits(LiveModel):
         self._stages = [_traced(one) for one in stages(network, layers)]
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, source: Source = FILES) -> Self:
         """See `LiveModel.load`."""
-        model = super().load(directory)
+        model = super().load(directory, source)
         if len(model._exits.shares) != len(model._stages):
             raise ArtifactError(f"{directory}: the manifest's exits are not those of the network")
         return model

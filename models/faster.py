@@ -20,9 +20,10 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
+from models import sharing
 from models.answering.tracing import array_of, traced
 from models.compression import serving
-from models.gains import Gains, call
+from models.gains import GAIN, Gains, call
 from models.live_model import LiveModel
 from models.shapes import bucket
 from schemas.errors import ArtifactError
@@ -34,8 +35,6 @@ SHAPES: Final = tuple((length, rows) for length in (16, 32, 64) for rows in (8, 
 """`(length, rows)` that are tried: most arrays of short texts are of about these."""
 FEW: Final = ((16, 32), (64, 32))
 """Those that tell enough of a way that is good for any shape, as a start should be quick."""
-GAIN: Final = 0.95
-"""What takes longer than this part of the usual time is not worth another way."""
 
 
 def chosen(model: LiveModel, run: RunConfig, gains: Gains) -> LiveModel:
@@ -70,7 +69,7 @@ def _of_builds(model: LiveModel, gains: Gains) -> LiveModel:
 
 
 def _folded(model: LiveModel, gains: Gains) -> LiveModel:
-    other = model.folded()
+    other = sharing.folded(model, gains.traces)
     if other is None:
         return model
     return _better(model, other, ("folding", "is folded"), FEW, gains)
@@ -110,7 +109,8 @@ def _better(
 
 def _compile(model: LiveModel, run: RunConfig, gains: Gains) -> None:
     usual, answerer = model.answerer.run, model.answerer
-    compiled = traced(answerer.read, model.network, jit=True)
+    network = sharing.network_of(model)
+    compiled = traced(answerer.read, network, jit=True)
     good = []
     for shape in SHAPES:
         ids = tf.convert_to_tensor(model.warm_array(*shape))

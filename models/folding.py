@@ -12,14 +12,20 @@ array: 30,500 texts/s and 54 µs of CPU a text, against 9,100 and 203 as trained
 the cache: 21,500 at 8,192. `models.faster` decides where it is used.
 """
 
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
+from numpy.typing import NDArray
 
 from models.catalog import Architecture
 from models.encoders.textcnn import TextCNNConfig, hashed_bags
 from models.heads.classification import ClassificationConfig, classify
+from models.stored import Stored
+from schemas.errors import ArtifactError
 
 ARRAY_TOKENS: Final = 4096
 """Padded tokens of the arrays that suit a folded network best."""
@@ -27,34 +33,45 @@ MOST_BYTES: Final = 64 * 2**20
 """Tables larger than this together are not made: other versions want the memory too."""
 
 
+Layers = Mapping[str, Sequence[Any]]
+"""Weights of a network's layers, each layer's in order, by its name."""
+
+
 def fold(network: Any, architecture: Architecture) -> Any | None:
     """Return a `keras.Model` of the same answers, or None where there is nothing to fold.
 
     It takes ids int32 [batch, length] and gives logits [batch, classes], as `network` does.
     """
-    encoder, head = architecture.encoder, architecture.head
-    if not isinstance(encoder, TextCNNConfig) or not isinstance(head, ClassificationConfig):
+    if not can_fold(architecture):
         return None
-    if encoder.features.hashed or _bytes(architecture.vocabulary, encoder) > MOST_BYTES:
-        return None
-    folded = _build(architecture.vocabulary, architecture.classes, encoder, head)
+    folded, layers = empty(architecture), layers_of(network)
     for layer in folded.layers:
         if layer.weights:
-            layer.set_weights(_weights(network, layer.name))
+            layer.set_weights(weights(layers, [(layer.name, len(layer.weights))]))
     return folded
+
+
+def can_fold(architecture: Architecture) -> bool:
+    """Whether it is a TextCNN that classifies, whose tables are not too large."""
+    encoder, head = architecture.encoder, architecture.head
+    if not isinstance(encoder, TextCNNConfig) or not isinstance(head, ClassificationConfig):
+        return False
+    return not encoder.features.hashed and _bytes(architecture.vocabulary, encoder) <= MOST_BYTES
 
 
 def _bytes(vocabulary: int, encoder: TextCNNConfig) -> int:
     return 4 * vocabulary * sum(encoder.widths) * encoder.filters
 
 
-def _build(
-    vocabulary: int, classes: int, encoder: TextCNNConfig, head: ClassificationConfig
-) -> Any:
+def empty(architecture: Architecture) -> Any:
+    """Return a folded `keras.Model` without its numbers, of an architecture that can be folded."""
+    encoder = cast(TextCNNConfig, architecture.encoder)
+    head = cast(ClassificationConfig, architecture.head)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    features = [_strongest(ids, vocabulary, width, encoder.filters) for width in encoder.widths]
+    widths = encoder.widths
+    features = [_strongest(ids, architecture.vocabulary, one, encoder.filters) for one in widths]
     features += hashed_bags(ids, encoder)
-    logits = classify(ops.concatenate(features, axis=-1), classes, head)
+    logits = classify(ops.concatenate(features, axis=-1), architecture.classes, head)
     return keras.Model(ids, logits, name="folded")
 
 
@@ -71,12 +88,38 @@ def _strongest(ids: Any, vocabulary: int, width: int, filters: int) -> Any:
     return ops.relu(ops.max(matches, axis=1))
 
 
-def _weights(network: Any, name: str) -> list[Any]:
-    """Return the weights of a folded network's layer: products, or those of the same layer."""
-    if not name.startswith("width_"):
-        return list(network.get_layer(name).get_weights())
-    bank, _, place = name.rpartition("_")
-    (table,), (kernel,) = (network.get_layer(one).get_weights() for one in ("tokens", bank))
-    product = table @ kernel[int(place)]
-    product[0] = 0  # padding is a zero vector, whatever its row says
-    return [product]
+def layers_of(network: Any) -> Layers:
+    """Return the weights of a network, or those that were read without one."""
+    if isinstance(network, Stored):
+        return network.layers
+    return {one.name: [weight.value for weight in one.weights] for one in network.layers}
+
+
+def tables(network: Any, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
+    """Return the tables of a network that can be folded, by their layers' names."""
+    encoder = cast(TextCNNConfig, architecture.encoder)
+    names = [f"width_{width}_{place}" for width in encoder.widths for place in range(width)]
+    names += [f"ngram_{n}" for n in encoder.ngrams]
+    found = weights(layers_of(network), [(name, 1) for name in names])
+    return {name: table.numpy() for name, table in zip(names, found, strict=True)}
+
+
+def weights(layers: Layers, wanted: Iterable[tuple[str, int]]) -> list[Any]:
+    """Return tensors for layers of a folded network, each given by name and number of weights:
+    products, or those of the same layer. `layers` are the unfolded network's.
+
+    Raises ArtifactError where a layer is missing or has other weights.
+    """
+    (table,) = layers["tokens"]
+    table = tf.concat([tf.zeros_like(table[:1]), table[1:]], 0)  # padding is a zero vector
+    found: list[Any] = []
+    for name, count in wanted:
+        bank, _, place = name.rpartition("_")
+        own = layers.get(bank if name.startswith("width_") else name, ())
+        if len(own) != count:
+            raise ArtifactError(f"the weights of {name} do not fit the architecture")
+        if name.startswith("width_"):
+            found.append(tf.linalg.matmul(table, own[0][int(place)]))
+        else:
+            found += map(tf.convert_to_tensor, own)
+    return found

@@ -37,7 +37,9 @@ from models.heads.joint import JointConfig
 from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
 from models.shapes import TOKEN_BUDGET, plan, steps
+from models.source import FILES, Source
 from models.text.tokenizer import Ids
+from models.traces import SharedRun, Trace
 from schemas.errors import ArtifactError, UsageError
 from schemas.model_version import Manifest
 from schemas.prediction import Prediction
@@ -91,8 +93,10 @@ class LiveModel:
         """What arrays took: `(rows, length, seconds)`, all three stages. Empty before `time`."""
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, source: Source = FILES) -> Self:
         """Check a version directory, then build the network and read its weights.
+
+        `source`: gives the tokenizer and the network; those of other versions may do.
 
         Raises ArtifactError where a file is damaged, unknown or does not fit the architecture.
         """
@@ -108,10 +112,11 @@ class LiveModel:
                 "with `textmill train --init-from`"
             )
         architecture = catalog.read(manifest.architecture)
-        tokenizer = _ANSWERERS[type(architecture.head)].load(directory / artifact.TOKENIZER)
+        read = _ANSWERERS[type(architecture.head)].load
+        tokenizer = source.tokenizer(manifest, directory / artifact.TOKENIZER, read)
         if architecture.vocabulary != tokenizer.size or not _fit(manifest, architecture):
             raise ArtifactError(f"{directory}: tokenizer, labels and architecture do not fit")
-        network = catalog.restore(architecture, directory / artifact.WEIGHTS)
+        network = source.network(manifest, directory / artifact.WEIGHTS)
         model = cls(manifest, tokenizer, network)
         model.directory = directory
         return model
@@ -164,6 +169,12 @@ class LiveModel:
     def parts(self) -> "tuple[LiveModel, ...]":
         """Return the models in it that can be asked for themselves; it is the first."""
         return (self,)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The traced function that it shares with other versions; None where it has its own."""
+        run = self.answerer.run
+        return run.trace if isinstance(run, SharedRun) else None
 
     @property
     def traces(self) -> int:

@@ -2,23 +2,26 @@
 
 from pathlib import Path
 
-from models import artifact, faster
+from models import artifact, faster, sharing
 from models.cascade import LiveCascade
 from models.exits import LiveExits
 from models.gains import Gains
 from models.live_model import LiveModel
+from models.source import FILES, Source
+from models.stored import Stored
 from schemas.model_version import AS_USUAL
 
 
-def load(directory: Path) -> LiveModel:
+def load(directory: Path, source: Source = FILES) -> LiveModel:
     """Check a version directory and load the version, or the cascade of two, that is in it.
 
+    `source`: gives tokenizers and networks; one that shares them is for those that are run
+    `as_served` with the same gains.
     Raises ArtifactError where a file is damaged, unknown or does not fit the architecture.
     """
     manifest = artifact.read_manifest(directory)
-    if manifest.cascade:
-        return LiveCascade.load(directory)
-    return (LiveExits if manifest.exits else LiveModel).load(directory)
+    kind = LiveCascade if manifest.cascade else LiveExits if manifest.exits else LiveModel
+    return kind.load(directory, source)
 
 
 def as_served(model: LiveModel, gains: Gains | None = None) -> LiveModel:
@@ -31,4 +34,10 @@ def as_served(model: LiveModel, gains: Gains | None = None) -> LiveModel:
         return model.of_parts(as_served(model.cheap, gains), as_served(model.strong, gains))
     if isinstance(model, LiveExits):
         return model
-    return faster.chosen(model, model.manifest.run or AS_USUAL, gains)
+    sharing.share(model, gains.traces)
+    found = faster.chosen(model, model.manifest.run or AS_USUAL, gains)
+    if found.build == sharing.FOLDED:
+        found.network = None  # its tables are made
+    elif isinstance(found.network, Stored) and model.directory is not None:
+        return as_served(load(model.directory), gains)  # not folded, for once
+    return found

@@ -63,7 +63,11 @@ class Answerer(Protocol):
     """The traced function: padded ids -> a tuple of arrays, one row a text or window."""
 
     def read(self, network: Any, ids: Any) -> tuple[Any, ...]:
-        """Return what `run` does, of a network of the same kind; to be traced."""
+        """Return what `run` does, of a network of the same kind; to be traced.
+
+        Architecture and labels alone decide it: versions alike in both share the trace
+        (`models.traces`).
+        """
 
     def parse(self, questions: Sequence[Question]) -> list[Any]:
         """Return a `Parsed` for each question; any `str` has one."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import tensorflow as tf
 from msgspec import UNSET
 
-from models import artifact
+from models import artifact, catalog, folding
 from models.answering.classes import ClassAnswerer
 from models.answering.spans import SpanAnswerer
 from models.answering.tracing import array_of
@@ -74,10 +74,10 @@ def of_content(model: LiveModel, name: str, content: bytes) -> LiveModel:
 
 
 def _folded_tables(model: LiveModel) -> tables.Tables:
-    folded = model if model.build == "keras-folded" else model.folded()
-    if folded is None:
+    architecture = catalog.read(model.manifest.architecture)
+    if not folding.can_fold(architecture):
         raise ArtifactError("only a TextCNN that classifies can be folded, within 64 MiB")
-    return tables.tables_of(folded.network)
+    return folding.tables(model.network, architecture)
 
 
 def _threads() -> int:

@@ -2,23 +2,17 @@
 services under a stream of jobs; both stand in the history with their evidence."""
 
 import json
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import count, islice
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from msgspec import UNSET
 
-from models import artifact
-from schemas.model_version import Manifest
-from schemas.prediction import Prediction
-from tests.acceptance.conftest import STARTERS
+from tests.acceptance.conftest import STARTERS, Servers, on_servers
 from tests.acceptance.running import Installation
-from workers import starters
+from tests.acceptance.versions import variant, with_wrong_labels
 
+pytestmark = pytest.mark.timeout(600)
 SECONDS = 240
 GUARDED = {
     "TEXTMILL_ROLLOUT__AUTOMATIC": "true",
@@ -27,37 +21,8 @@ GUARDED = {
     "TEXTMILL_ROLLOUT__MAX_LATENCY_RATIO": "50",  # the machine may be busy
     "TEXTMILL_ROLLOUT__CHECK_S": "1",
 }
+MODEL = "sentiment-en"
 SAID = ("I love this", "this is awful", "the table is brown", "what a joy", "never again")
-
-
-def derived(folder: Path, card: str, changed: Callable[[Manifest], Manifest]) -> Path:
-    """The English sentiment starter, made into another version, without its builds."""
-    original = next(path for path in starters.directories() if path.name == "sentiment-en")
-    parts = folder / f"{card}.parts"
-    shutil.copytree(original, parts)
-    (parts / artifact.CARD).write_text(card)
-    manifest = msgspec.structs.replace(
-        changed(artifact.read_manifest(original)), builds=UNSET, allowed_loss=UNSET
-    )
-    members = {name: parts / name for name in artifact.MEMBERS}
-    artifact.save(folder / card, manifest, members)
-    return folder / card
-
-
-def with_wrong_labels(manifest: Manifest) -> Manifest:
-    """The same network, each of whose labels is called as the next one."""
-    labels = manifest.labels
-    turned = dict(zip(labels, (*labels[1:], labels[0]), strict=True))
-
-    def said(one: Prediction) -> Prediction:
-        scores = {turned[label]: score for label, score in one.scores.items()}
-        return msgspec.structs.replace(one, label=turned[one.label or ""], scores=scores)
-
-    samples = tuple(
-        msgspec.structs.replace(one, prediction=said(one.prediction)) for one in manifest.samples
-    )
-    wrong = tuple(turned[label] for label in labels)
-    return msgspec.structs.replace(manifest, labels=wrong, samples=samples)
 
 
 def judged(real: Installation, numbers: "count[int]", reference: str) -> dict[str, Any]:
@@ -77,18 +42,22 @@ def judged(real: Installation, numbers: "count[int]", reference: str) -> dict[st
     return found
 
 
-@pytest.mark.timeout(900)
-def test_a_worse_canary_goes_back_and_an_equal_one_is_promoted(
-    real: Installation, tmp_path: Path
-) -> None:
-    real.settings |= GUARDED | {STARTERS: "sentiment-en"}
-    real.start("serve")
-    routed = "SELECT count(*) FROM route WHERE task = 'sentiment' AND lang = 'en'"
-    real.wait_for("the starters are entered", lambda: real.one(routed), SECONDS)
-    worse = derived(tmp_path, "worse", with_wrong_labels)
-    equal = derived(tmp_path, "equal", lambda manifest: manifest)
-    for path in (worse, equal):
-        real.run("models", "register", str(path), seconds=SECONDS)
+@pytest.fixture(scope="module")
+def real(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One that serves `sentiment-en` and knows two more versions: a worse and an equal one."""
+    folder = tmp_path_factory.mktemp("judged")
+    with on_servers(servers, folder) as installation:
+        installation.settings |= GUARDED | {STARTERS: MODEL}
+        installation.start("serve")
+        routed = "SELECT count(*) FROM route WHERE task = 'sentiment' AND lang = 'en'"
+        installation.wait_for("the starters", lambda: installation.one(routed), SECONDS)
+        made = with_wrong_labels(MODEL, folder / "worse"), variant(MODEL, folder / "equal")
+        for path in made:
+            installation.run("models", "register", str(path), seconds=SECONDS)
+        yield installation
+
+
+def test_a_worse_canary_goes_back_and_an_equal_one_is_promoted(real: Installation) -> None:
     numbers = count()
 
     back = judged(real, numbers, "sentiment-en@2")

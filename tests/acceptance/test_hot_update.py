@@ -21,7 +21,7 @@ import pytest
 from benchmarks.timeline import Formed, Timeline, changes, mixed, wrong
 from schemas.task import Task
 from tests.acceptance import verdicts
-from tests.acceptance.conftest import Servers, announced, on_servers
+from tests.acceptance.conftest import STARTERS, Servers, announced, on_servers
 from tests.acceptance.running import Installation
 from tests.acceptance.versions import variant
 from workers.desired import Event, RouteKey
@@ -33,6 +33,7 @@ RATE = 40
 SECONDS = 90
 WEIGHT = 0.2
 SETTINGS = {
+    STARTERS: MODEL,
     "TEXTMILL_WORKER__HEARTBEAT_S": "0.5",
     "TEXTMILL_WORKER__GROUPS": f"hot={MODEL}",
     "TEXTMILL_DISPATCH__LEASE_S": "10",
