@@ -20,7 +20,7 @@ from benchmarks.part import await_rows
 from benchmarks.processes import ROOT, module
 from benchmarks.report import ratio, say
 from benchmarks.subject import jobs, new_run
-from benchmarks.systems import System, at_rate, drained, send, summary
+from benchmarks.systems import System, at_rate, by_stage, drained, send, summary
 from producers import Publisher
 from schemas import settings as setting
 from schemas.errors import TextmillError
@@ -72,7 +72,7 @@ def _both(system: System, rate: float, size: int) -> tuple[Speed | None, dict[st
     if bulk is None:
         return None, summary({}, {})
     within = {n: at for n, at in sent.due.items() if bulk.begin <= at <= bulk.end}
-    return bulk, summary(within, visible)
+    return bulk, summary(within, visible) | by_stage(system, run, within)
 
 
 def _flood(system: System, size: int) -> Speed | None:

@@ -17,6 +17,7 @@ from benchmarks.peers import PEERS
 from benchmarks.processes import Child, running, textmill
 from benchmarks.report import say
 from benchmarks.rig import Rig, own_topic
+from benchmarks.stages import stages
 from benchmarks.subject import Subject, jobs, new_run
 from producers.publisher import encode
 from schemas import topics
@@ -106,7 +107,15 @@ def at_rate(system: System, rate: float, seconds: float) -> dict[str, Any]:
     most = int(rate * (seconds + open_loop.WARM_S) * 1.2) + 100
     sent = send(system, run, moments, most)
     visible = drained(system, run, sent.due)
-    return summary(sent.counted, visible) | {"sender_late_p99_ms": sent.late_p99_ms}
+    found = summary(sent.counted, visible) | {"sender_late_p99_ms": sent.late_p99_ms}
+    return found | by_stage(system, run, sent.counted)
+
+
+def by_stage(system: System, run: str, due: Mapping[int, float]) -> dict[str, Any]:
+    """Where the time went, of a system whose rows tell it."""
+    if system.kept is not Kept.RESULT:
+        return {}
+    return {"stages": stages(system.where.engine, run, due)}
 
 
 def drained(system: System, run: str, due: Mapping[int, float]) -> dict[int, float]:

@@ -54,6 +54,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970, UTC: when it was formed; 0 where nobody said."""
     shadow: bool = False
     """Whether its answers are only for comparison: they settle nothing and nobody waits."""
+    passes: bool = False
+    """Whether it passes the batches ahead of it, which hold bulk work: somebody waits for it."""
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
@@ -101,6 +103,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """The batch that is computed now; None when none is."""
     following: str | None = None
     """The batch behind it, which is parsed meanwhile; None when there is none."""
+    passing: tuple[str, ...] = ()
+    """Batches in hand that pass those two."""
     writing: tuple[str, ...] = ()
     """Batches that are computed and not yet reported."""
     versions: tuple[int, ...] = ()
@@ -109,6 +113,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """What their warm-up took."""
     serves: Share = EVERYTHING
     """Which models it may be sent work for."""
+    group: str = ""
+    """The model group that it is of; empty: of none."""
 
 
 _batch_decoder = msgspec.msgpack.Decoder(Batch)

@@ -2,10 +2,14 @@
 
 Two batches are in hand at most, so a process that dies takes no more with it. One that was read
 wrongly keeps its place: what went wrong is told in its turn, where all failures are looked after.
+
+A batch that passes is not counted among them. It is computed before the next one, or between two
+arrays of the running one, which asks for that by `give_way`.
 """
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -40,6 +44,7 @@ class Computer:
         self._compute = compute
         self._room = threading.Semaphore(IN_HAND)
         self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
+        self._passing: deque[Step] = deque()
         self._thread = threading.Thread(target=self._run, name="textmill-compute", daemon=True)
 
     def start(self) -> None:
@@ -52,7 +57,14 @@ class Computer:
 
     def put(self, step: Step) -> None:
         """Hand over what was read."""
-        self._queue.put(step)
+        if step.batch.passes:
+            self._passing.append(step)
+        self._queue.put(step)  # of one that passes it only ends the wait
+
+    def give_way(self) -> None:
+        """Compute what passes, if anything does; to be called from `compute`."""
+        while self._passing:
+            self._compute(self._passing.popleft())
 
     def finish(self) -> None:
         """Compute what was handed over, then end."""
@@ -61,5 +73,7 @@ class Computer:
 
     def _run(self) -> None:
         while (step := self._queue.get()) is not None:
-            self._compute(step)
-            self._room.release()
+            self.give_way()
+            if not step.batch.passes:
+                self._compute(step)
+                self._room.release()

@@ -27,7 +27,7 @@ from schemas.settings import DispatchSettings
 from workers.core.admission import Waits, admit, pinned, second_of
 from workers.core.delivery import Delivery
 from workers.core.events import Event
-from workers.core.flights import Flight
+from workers.core.flight import Flight
 from workers.core.routing import Routing
 from workers.core.scheduler import Scheduler
 from workers.desired import Routes
@@ -57,6 +57,10 @@ DRAIN_S: Final = 30.0
 AHEAD: Final = 4
 """Events that the poll thread may be ahead of the loop: what it read counts only once received."""
 FLUSH_S: Final = 0.1
+"""How often endings are written."""
+MARKS_S: Final = 0.5
+"""How often it is written how far partitions are done: what was settled beyond is passed over
+after a restart, so this is only about how much that is."""
 ROUTING_S: Final = 1.0
 OUTBOX_S: Final = 0.5
 STREAM_S: Final = 0.1
@@ -148,7 +152,8 @@ class Dispatcher:
             self._sending(),
             repeat("hand-over", 0.0, self._complete),
             repeat("hand-over", self._heartbeat_s / 2, self._look),
-            repeat("database", FLUSH_S, self._flush),
+            repeat("database", FLUSH_S, self._end),
+            repeat("database", MARKS_S, self._advance),
             repeat("database", ROUTING_S, self._reroute),
             repeat("database", ROUTING_S, self._judge_canaries),
             repeat("database", PROFILES_S, self._keep_profiles),
@@ -182,7 +187,8 @@ class Dispatcher:
         while self._scheduler.flying and time.monotonic() < end:
             await asyncio.sleep(0.02)
         try:
-            await self._flush()
+            await self._end()
+            await self._advance()
             await self._tell_progress()
         except TextmillError as error:
             _log.warning("the last watermarks could not be written (%s); nothing is lost", error)
@@ -237,6 +243,8 @@ class Dispatcher:
 
     async def _submit(self, worker: WorkerState, flight: Flight) -> None:
         batch = self._batch(flight.batch_id, worker, flight.deliveries, flight.attempt)
+        if flight.passes:
+            batch = msgspec.structs.replace(batch, passes=True)
         try:
             await self._hand_over.submit(worker, batch)
         except UnavailableError as error:
@@ -287,14 +295,18 @@ class Dispatcher:
         self._report.look_for_servers(self._scheduler.unserved(), now)
         self._news.set()
 
-    async def _flush(self) -> None:
-        """Tell SQL what has ended and how far each partition is done; then the log may know."""
+    async def _end(self) -> None:
+        """Tell SQL what has ended."""
         books = self._scheduler.books
         while endings := books.endings(500):
             fenced = await asyncio.to_thread(self._ledger.end, endings)
             self._fence(fenced)
             books.ended(endings, fenced)
             self._news.set()
+
+    async def _advance(self) -> None:
+        """Tell SQL how far each partition is done; then the log may know."""
+        books = self._scheduler.books
         if marks := books.marks():
             fenced = await asyncio.to_thread(self._ledger.advance, marks)
             self._fence(fenced)
@@ -366,5 +378,4 @@ class Dispatcher:
     def _receive(self, event: Event) -> None:
         self._ahead.release()
         self._scheduler.receive(event)
-        self._throttle()
         self._news.set()

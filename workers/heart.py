@@ -63,19 +63,28 @@ class Heart:
         self._announce()
         self._thread.start()
 
-    def begin(self, batch_id: str) -> None:
-        """A batch is in hand from now on, behind what is in hand already."""
+    def begin(self, batch_id: str, *, passes: bool = False) -> None:
+        """A batch is in hand from now on, behind what is in hand already, or passing it."""
         with self._changing:
-            self._hold([*self._hands, batch_id])
+            if passes:
+                passing = (*self._state.passing, batch_id)
+                self._state = msgspec.structs.replace(self._state, passing=passing)
+            else:
+                self._hold([*self._hands, batch_id])
         if self._reachable:  # else the device would wait for a dead bus at each batch
             self._announce()
 
-    def computed(self, batch_id: str) -> None:
-        """The first batch is out of hand and waits to be written; told with the next beat."""
+    def computed(self, batch_id: str, *, passes: bool = False) -> None:
+        """The first batch, or the first that passes, is out of hand and waits to be written; told
+        with the next beat."""
         with self._changing:  # for a moment in both places, but never in none
             writing = (*self._state.writing, batch_id)
             self._state = msgspec.structs.replace(self._state, writing=writing)
-            self._hold(self._hands[1:])
+            if passes:
+                passing = self._state.passing[1:]
+                self._state = msgspec.structs.replace(self._state, passing=passing)
+            else:
+                self._hold(self._hands[1:])
 
     def reported(self, batch_id: str) -> None:
         """Nothing more will be done about a computed batch; told with the next beat."""

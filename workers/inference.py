@@ -23,7 +23,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from models.shapes import plan
+from models.shapes import TOKEN_BUDGET, plan
 from schemas.batch import Batch, BatchItem
 from schemas.errors import ArtifactError, TextmillError
 from schemas.prediction import Prediction
@@ -117,12 +117,26 @@ def read(batch: Batch, model: TextModel, now: datetime) -> Read:
     return Read(batch, model, timely, parsed)
 
 
-def solve(given: Read, memory: Memory) -> tuple[list[Answer], list[Ending]]:
+class Way(NamedTuple):
+    """How a batch lets others pass."""
+
+    give: Callable[[], object]
+    """Called before each array; may compute others meanwhile."""
+    array_tokens: int = TOKEN_BUDGET
+    """Padded tokens of an array at most, for whoever waits for its end."""
+
+
+STRAIGHT: Final = Way(lambda: None)
+"""Nobody passes."""
+
+
+def solve(given: Read, memory: Memory, way: Way = STRAIGHT) -> tuple[list[Answer], list[Ending]]:
     """Answer a batch that is parsed; one at a time for each model.
 
     Args:
         given: the batch.
         memory: how large an array may be; told when one was too large.
+        way: how others pass.
 
     Returns:
         The answers, and the endings of items that get none. An item in neither met an exhausted
@@ -134,7 +148,7 @@ def solve(given: Read, memory: Memory) -> tuple[list[Answer], list[Ending]]:
     timely = set(map(id, given.timely))
     endings = [expired(item) for item in given.batch.items if id(item) not in timely]
     answers: list[Answer] = []
-    for item, outcome in zip(given.timely, _outcomes(given, memory), strict=True):
+    for item, outcome in zip(given.timely, _outcomes(given, memory, way), strict=True):
         if isinstance(outcome, Prediction):
             answers.append(Answer(item, outcome, outcome.build or given.model.build))
         elif not _is_exhaustion(outcome):
@@ -170,16 +184,17 @@ def isolate(
     return list(got)
 
 
-def _outcomes(given: Read, memory: Memory) -> list[Prediction | BaseException]:
+def _outcomes(given: Read, memory: Memory, way: Way) -> list[Prediction | BaseException]:
     """Predict each shape: a prediction or the failure of each timely item, in order."""
     model = given.model
     check = _Suspicion(model).check
     outcomes: list[Any] = _parsed(given, check)
     while waiting := [i for i, one in enumerate(outcomes) if not isinstance(one, _ENDS)]:
-        budget = min(memory.budget, model.array_tokens)
+        budget = min(memory.budget, model.array_tokens, way.array_tokens)
         for shape in plan([len(outcomes[i].ids) for i in waiting], budget, model.lengths):
             indices = [waiting[i] for i in shape.indices]
             run = partial(_predict, model, shape.length, memory)
+            way.give()
             predictions = isolate([outcomes[i] for i in indices], run, check)
             for index, prediction in zip(indices, predictions, strict=True):
                 outcomes[index] = prediction

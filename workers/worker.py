@@ -6,6 +6,9 @@
     Heart         "I live, I run this batch, I write that one"          a fourth
     Replicas      versions loaded beside, reported, given up            two more
 
+A batch of interactive jobs that passes bulk work is computed between two arrays of the running one,
+and written by a thread of its own.
+
 So the next batch is parsed while the device computes, and the last one is written meanwhile. A
 worker keeps no promise beyond the process: what it loses, the dispatcher sends again. No text and
 no answer is ever logged.
@@ -17,6 +20,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
@@ -27,7 +31,7 @@ from workers.computer import Computer, Step
 from workers.desired import Here, Rollouts
 from workers.failure import kind
 from workers.heart import Heart, Pulse, no_pulse
-from workers.inference import ModelFailedError, Read, read, solve
+from workers.inference import STRAIGHT, ModelFailedError, Read, Way, read, solve
 from workers.loaded_models import LoadedModels
 from workers.memory import Memory
 from workers.persister import Persister, Work
@@ -35,6 +39,10 @@ from workers.ports import Bus, Results
 from workers.replicas import Replicas, Wait
 
 _log = logging.getLogger(__name__)
+PASSED_TOKENS: Final = 4096
+"""Padded tokens of an array at most while batches pass; see `models.shapes`."""
+LATELY_S: Final = 10.0
+"""So long after the last one that passed, arrays are still short for the next."""
 _BROKEN_AFTER = 3
 """Batches in a row that no model could answer; the device must be taken for broken then."""
 
@@ -58,6 +66,7 @@ class Worker:
         wait: Wait | None = None,
         release: Callable[[], object] = gc.collect,
         share: Share = EVERYTHING,
+        group: str = "",
     ) -> None:
         """Nothing runs before `start`.
 
@@ -75,6 +84,7 @@ class Worker:
             wait: for news of changes; None: there are none, it looks every few seconds.
             release: called after versions were given up.
             share: the models that dispatchers may send it work for.
+            group: the name of that share; empty: all models that are in no group.
         """
         self.worker_id = worker_id
         self.queue = queue
@@ -91,12 +101,20 @@ class Worker:
         self._on_broken = on_broken
         self._broken = 0
         self._draining = False
-        self._memories: dict[int, Memory] = {}
+        self._memories: dict[tuple[int, bool], Memory] = {}
+        self._gave_way_s = 0.0
+        self._passed_at = -LATELY_S
         state = WorkerState(
-            worker_id=worker_id, queue=queue, device=device, pid=os.getpid(), serves=share
+            worker_id=worker_id,
+            queue=queue,
+            device=device,
+            pid=os.getpid(),
+            serves=share,
+            group=group,
         )
         self.heart = Heart(bus, state, models.loaded, heartbeat_s, pulse)
         self._persister = Persister(worker_id, results, bus, self.heart.reported)
+        self._quick_persister = Persister(worker_id, results, bus, self.heart.reported)
         self._computer = Computer(self._compute)
 
     def load(self) -> None:
@@ -111,12 +129,14 @@ class Worker:
     def start(self) -> None:
         """Announce the worker; batches may come from now on."""
         self._persister.start()
+        self._quick_persister.start()
         self._computer.start()
         self.heart.start()
         self._replicas.start()
 
     def run_batch(self, message: bytes) -> None:
-        """Parse one batch and hand it to the device; waits while two are in hand. Never raises."""
+        """Parse one batch and hand it to the device; waits while two are in hand, unless it passes
+        them. Never raises."""
         if self._draining or not message:
             return
         try:
@@ -124,8 +144,11 @@ class Worker:
         except (msgspec.DecodeError, UnicodeDecodeError):
             _log.error("Refused a message of %d bytes that is no batch.", len(message))
             return
-        self._computer.admit()
-        self.heart.begin(batch.batch_id)
+        if batch.passes:
+            self._passed_at = time.monotonic()
+        else:
+            self._computer.admit()
+        self.heart.begin(batch.batch_id, passes=batch.passes)
         self._computer.put(self._read(batch))
 
     def drain(self) -> None:
@@ -138,6 +161,7 @@ class Worker:
         self._replicas.stop()
         self._computer.finish()
         self._persister.finish()
+        self._quick_persister.finish()
         self.heart.stop()
 
     def _read(self, batch: Batch) -> Step:
@@ -151,16 +175,28 @@ class Worker:
 
     def _compute(self, step: Step) -> None:
         """Answer a batch that was read, and hand it on to be written."""
+        passes = step.batch.passes
         work = self._work(step)
-        self.heart.computed(step.batch.batch_id)
-        self._persister.put(work)
+        self.heart.computed(step.batch.batch_id, passes=passes)
+        (self._quick_persister if passes else self._persister).put(work)
+
+    def _way(self) -> Way:
+        """Arrays are short while batches pass: each waits for the end of one."""
+        lately = time.monotonic() - self._passed_at < LATELY_S
+        return Way(self._give_way, PASSED_TOKENS) if lately else Way(self._give_way)
+
+    def _give_way(self) -> None:
+        started = time.perf_counter()
+        self._computer.give_way()
+        self._gave_way_s += time.perf_counter() - started
 
     def _work(self, step: Step) -> Work:
         batch = step.batch
-        started = time.perf_counter()
-        memory = self._memories.setdefault(batch.version_id, Memory())
+        started, gave_way_s = time.perf_counter(), self._gave_way_s
+        memory = self._memories.setdefault((batch.version_id, batch.passes), Memory())
         try:
-            answers, endings = solve(step.taken(), memory)
+            way = STRAIGHT if batch.passes else self._way()
+            answers, endings = solve(step.taken(), memory, way)
         except UnavailableError as error:
             return Work(batch=batch, failure=("store_unavailable", str(error)))
         except (ArtifactError, ModelFailedError) as error:
@@ -173,7 +209,7 @@ class Worker:
             batch=batch,
             answers=answers,
             endings=endings,
-            compute_s=step.seconds + time.perf_counter() - started,
+            compute_s=step.seconds + time.perf_counter() - started - self._gave_way_s + gave_way_s,
             exhausted=memory.has_failed(),
         )
 

@@ -178,6 +178,7 @@ class WorkerProcess:
             wait=RedisNews(self._redis_url()).wait,
             release=resident,
             share=self._share(),
+            group=self._post.group,
         )
 
     def _models(self, store: Store, metrics: WorkerMetrics) -> LoadedModels:

@@ -18,7 +18,7 @@ from schemas.topics import bulk, interactive
 from workers.core.cost import Cost
 from workers.core.costs import Price
 from workers.core.delivery import Delivery
-from workers.core.flights import Flight
+from workers.core.flight import Flight
 from workers.core.formed import Place
 from workers.desired import Route, RouteKey
 from workers.ports import ModelVersion

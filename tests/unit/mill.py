@@ -29,7 +29,7 @@ LEASE_S = 2.0
 
 def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of dispatcher and intake short."""
-    for name in ("FLUSH_S", "AWAY_S", "OUTBOX_S", "ROUTING_S", "PROGRESS_S", "STREAM_S"):
+    for name in ("FLUSH_S", "MARKS_S", "AWAY_S", "OUTBOX_S", "ROUTING_S", "PROGRESS_S", "STREAM_S"):
         monkeypatch.setattr(module, name, 0.02)
     monkeypatch.setattr(duty, "AWAY_S", 0.02)
     monkeypatch.setattr(intake, "RECLAIM_S", 0.1)

@@ -9,7 +9,8 @@ from workers.core.batcher import Batcher
 from workers.core.costs import Costs
 from workers.core.delivery import Delivery
 from workers.core.events import Arrived, Claimed
-from workers.core.flights import Flight, Flights
+from workers.core.flight import Flight
+from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.scheduler import Scheduler
 from workers.ports import Profile

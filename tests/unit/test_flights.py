@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from tests.unit.examples import delivery, flight, worker
-from workers.core.flights import CREDITS, UNABLE_S, Flights, Loss
+from workers.core.flight import Loss
+from workers.core.flights import CREDITS, UNABLE_S, Flights
 
 LEASE, PATIENCE = 60.0, 5.0
 

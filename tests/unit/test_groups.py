@@ -12,7 +12,8 @@ from tests.unit.worker_fakes import FakeRegistry, HashModel
 from workers.core.batcher import Batcher
 from workers.core.cost import Cost
 from workers.core.costs import Price
-from workers.core.flights import CREDITS, Flight
+from workers.core.flight import Flight
+from workers.core.flights import CREDITS
 from workers.core.formed import Limits, Place
 from workers.loaded_models import LoadedModels
 from workers.report import LONELY_S, Report

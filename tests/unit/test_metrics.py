@@ -112,6 +112,7 @@ def test_a_dispatcher_shows_its_batches_by_why_they_left() -> None:
     assert figures("batches_in_flight") == 1
     assert figures("jobs_in_flight") == 2
     assert figures("workers") == 1
+    assert figures("backlog_seconds", group="") == 0
     story.workers.clear()
     story.now += PATIENCE_S + 1
     story.look()

@@ -1,11 +1,14 @@
 """What the dispatcher's mind makes of deadlines and of what batches cost; see `test_scheduler`."""
 
+import msgspec
 import pytest
 
 from schemas.batch import Failure
+from schemas.groups import Share
 from schemas.record import Terminal
-from tests.unit.examples import delivery, key, worker
+from tests.unit.examples import delivery, key, version, worker
 from tests.unit.story import Story, jobs, offsets
+from workers.core.placing import UNSERVED
 from workers.ports import Profile
 
 
@@ -86,3 +89,19 @@ def test_nothing_waits_for_company_that_cannot_come() -> None:
     ((_, flight),) = story.scheduler.sendings(story.now, flush=True)
     assert offsets([flight]) == [[1]]
     assert story.scheduler.counts["release_flush"] == 1
+
+
+def test_the_backlog_is_told_by_group_of_workers() -> None:
+    heavy, light = version(1, name="heavy"), version(2, name="light")
+    known = [Profile(one.version_id, "cpu", (0.0, 0.01, 0.0), 9) for one in (heavy, light)]
+    story = Story("w1", "w2", "w3", known=known)
+    groups = {"w1": ("a", ("heavy",)), "w2": ("b", ("heavy",)), "w3": ("c", ("other",))}
+    for name, (group, models) in groups.items():
+        share = Share(only=models)
+        story.workers[name] = msgspec.structs.replace(worker(name), group=group, serves=share)
+    story.claim()
+    story.arrive(*jobs(4, of=heavy), delivery(5, of=heavy, is_bulk=True), delivery(6, of=light))
+    story.look()
+    backlogs = story.scheduler.backlogs
+    shared = pytest.approx(5 * 0.16 / 2)
+    assert backlogs == {"a": shared, "b": shared, "c": 0.0, UNSERVED: pytest.approx(0.16)}

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.batch import encode
@@ -69,6 +70,24 @@ def test_a_third_batch_waits_untouched(world: World, model: SlowModel) -> None:
     model.let.set()
     third.join(5.0)
     assert [done.batch_id for done in world.bus.wait_for(3)] == ["b1", "b2", "b3"]
+
+
+def test_a_batch_passes_between_two_arrays_of_the_running_one(model: SlowModel) -> None:
+    world = World(heartbeat_s=0.02)
+    world.models["d1"] = model
+    world.worker.start()
+    far_apart = [item(0, "a"), item(1, "b" * 500)]
+    world.worker.run_batch(encode(batch(*far_apart, batch_id="b1")))
+    _give(world, "b2", "two")
+    passing = msgspec.structs.replace(batch(item(4, "now"), batch_id="b3"), passes=True)
+    world.worker.run_batch(encode(passing))
+    until(lambda: world.bus.states[-1].passing == ("b3",))
+    model.let.set()
+    assert [done.batch_id for done in world.bus.wait_for(3)] == ["b3", "b1", "b2"]
+    assert [length for _, length, _ in model.shapes] == [8, 8, 512, 8]
+    assert world.bus.completions[1].compute_s > 0
+    until(lambda: world.bus.states[-1].passing == ())
+    world.worker.finish()
 
 
 def test_what_cannot_be_read_is_told_in_its_turn(world: World, model: SlowModel) -> None:

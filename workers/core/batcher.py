@@ -79,13 +79,13 @@ class Batcher:
     def next_batch(self, now: float, place: Place) -> Formed | None:
         """The batch that should leave now for a worker with a place, if any; `now` is the monotonic
         clock, in seconds."""
-        lines = self._waiting_lines(place.serves)
+        lines = self._lines_for(place)
         prices = self._prices(lines, place)
         if not lines or self._is_too_early(lines, prices, place, now):
             return None
         if any(line.key.dated for line in lines):
             self._set_late_aside(lines, prices, place, now)
-            lines = self._waiting_lines(place.serves)
+            lines = self._lines_for(place)
         decision = Decision(
             lines,
             sums_of(lines),
@@ -93,7 +93,7 @@ class Batcher:
             prices,
             place,
             now,
-            awaited=now - self._awaited_at < LATELY_S,
+            awaited=now - self._awaited_at < LATELY_S and not place.gives_way,
             passed=self._passed,
         )
         found = decision.first()
@@ -102,7 +102,8 @@ class Batcher:
         if found is None:
             return None
         formed = decision.fill(*found)
-        self._count_passed(lines, formed)
+        if not place.passes:
+            self._count_passed(lines, formed)
         return formed
 
     def expired(self, now: float) -> list[Delivery]:
@@ -116,6 +117,10 @@ class Batcher:
     def models(self) -> set[str]:
         """Names of the models that deliveries wait for."""
         return {line.head.version.name for line in self._waiting_lines()}
+
+    def names(self) -> Mapping[int, str]:
+        """The model of each version that deliveries wait for."""
+        return {line.key.version_id: line.head.version.name for line in self._waiting_lines()}
 
     def due_at(self) -> float | None:
         """When `next_batch` or `expired` may answer without idleness or arrivals; None when
@@ -178,6 +183,15 @@ class Batcher:
             self._lines = {line.key: line for line in lines}
         return [line for line in lines if line.head.version.name in serves]
 
+    def _lines_for(self, place: Place) -> list[Line]:
+        """The lines that may go there: where interactive jobs pass, they go by that place alone."""
+        lines = self._waiting_lines(place.serves)
+        if place.passes:
+            return [line for line in lines if line.key.rank is Class.INTERACTIVE]
+        if place.gives_way:
+            return [line for line in lines if line.key.rank is not Class.INTERACTIVE]
+        return lines
+
     def _next_look(self, line: Line) -> float:
         if line.key.rank is Class.LATE:
             return line.deadline
@@ -204,7 +218,12 @@ class Batcher:
         )
         stage_s = STAGE_FULL_S if full else self._limits.stage_s
         early_s = place.ahead_s - max(stage_s, EARLY * place.running_s)
-        early = early_s > 0 and not place.idle and now - self._awaited_at < LATELY_S
+        early = (
+            early_s > 0
+            and not place.idle
+            and not place.gives_way
+            and now - self._awaited_at < LATELY_S
+        )
         self._stage_at[place.serves] = now + early_s if early else -NEVER
         return early
 

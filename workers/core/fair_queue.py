@@ -166,6 +166,10 @@ class FairQueue:
                 sums[name.version_id] = Sum(*(a + b for a, b in zip(known, line.sum, strict=True)))
         return sums
 
+    def names(self) -> Mapping[int, str]:
+        """The model of each version that deliveries here wait for."""
+        return {name.version_id: line.model for name, line in self._waiting.items()}
+
     def models(self) -> set[str]:
         """Names of the models that deliveries here wait for."""
         return {line.model for line in self._waiting.values()}

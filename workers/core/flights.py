@@ -8,50 +8,20 @@ has been in one batch for longer than a lease hangs: it gets nothing more until 
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from enum import StrEnum
 from typing import Final
 
-import msgspec
-
 from schemas.batch import WorkerState
-from workers.core.delivery import Delivery
+from workers.core.flight import Flight, Loss
 
 CREDITS: Final = 3
 """Batches a worker may have from one dispatcher: one being written, one running, one staged behind
 it."""
 
+PASSING: Final = 1
+"""Batches of interactive jobs that may be at a worker beside those, passing the bulk work there."""
+
 UNABLE_S: Final = 30.0
 """How long a worker that could not answer with a version comes last for that version."""
-
-
-class Loss(StrEnum):
-    """Why a batch is taken for lost."""
-
-    WORKER_GONE = "worker_gone"
-    WORKER_DIED_RUNNING_IT = "worker_died_running_it"
-    WORKER_DIED_PARSING_IT = "worker_died_parsing_it"
-    LEASE_OVER = "lease_over"
-    WORKER_HANGS_IN_IT = "worker_hangs_in_it"
-    HAND_OVER = "lost_in_hand_over"
-
-
-class Flight(msgspec.Struct, frozen=True):
-    """One batch at one worker."""
-
-    batch_id: str
-    worker_id: str
-    deliveries: tuple[Delivery, ...]
-    attempt: int
-    """1 for the first try; for tracing."""
-    isolated: bool
-    sent_at: float
-    """Monotonic clock, in seconds."""
-    tokens: int = 0
-    """Sum of the padded lengths; 0 where nobody counted."""
-    pairs: int = 0
-    """Sum of their squares."""
-    seconds: float = 0.0
-    """What the device will need, predicted."""
 
 
 class Flights:
@@ -67,7 +37,10 @@ class Flights:
         self._patience_s = patience_s
         self._flights: dict[str, Flight] = {}
         self._at: dict[str, dict[str, Flight]] = {}
-        """The same by worker, in the order of sending."""
+        """The same by worker, in the order of sending, without those that pass."""
+        self._passing: dict[str, int] = {}
+        """How many pass, by worker."""
+        self._passed: dict[str, tuple[str, ...]] = {}
         self._seen_at: dict[str, float] = {}
         self._busy_at: dict[str, float] = {}
         self._running: dict[str, str | None] = {}
@@ -85,6 +58,9 @@ class Flights:
     def send(self, flight: Flight) -> None:
         """Note that the batch is on its way."""
         self._flights[flight.batch_id] = flight
+        if flight.passes:
+            self._passing[flight.worker_id] = self._passing.get(flight.worker_id, 0) + 1
+            return
         self._at.setdefault(flight.worker_id, {})[flight.batch_id] = flight
 
     def land(self, batch_id: str, left_at: float | None = None) -> Flight | None:
@@ -95,7 +71,9 @@ class Flights:
             left_at: when the device was done with it; None when it was not.
         """
         flight = self._flights.pop(batch_id, None)
-        if flight is not None:
+        if flight is not None and flight.passes:
+            self._passing[flight.worker_id] -= 1
+        elif flight is not None:
             at = self._at[flight.worker_id]
             del at[batch_id]
             if left_at is not None:
@@ -113,7 +91,8 @@ class Flights:
                 self._since[worker.worker_id] = now
             self._running[worker.worker_id] = worker.running
             self._following[worker.worker_id] = worker.following
-            if worker.running is not None or worker.writing:
+            self._passed[worker.worker_id] = worker.passing
+            if worker.running is not None or worker.passing or worker.writing:
                 self._busy_at[worker.worker_id] = now
 
     def blind(self, now: float) -> None:
@@ -122,7 +101,7 @@ class Flights:
             self._seen_at[worker_id] = self._busy_at[worker_id] = now
 
     def load(self, worker_id: str) -> int:
-        """Batches that this worker has from us."""
+        """Batches that this worker has from us, without those that pass."""
         return len(self._at.get(worker_id, ()))
 
     def ahead_s(self, worker_id: str, now: float) -> float:
@@ -151,7 +130,7 @@ class Flights:
         return sorted(
             worker_id
             for worker_id, worker in self._alive.items()
-            if worker.running is None or worker.running != self._hung.get(worker_id)
+            if self._hung.get(worker_id) not in {worker.running or "", *worker.passing}
         )
 
     def open_workers(self, now: float) -> list[WorkerState]:
@@ -164,6 +143,16 @@ class Flights:
             return load, self.ahead_s(worker_id, now) if load else 0.0
 
         return [self._alive[worker_id] for worker_id in sorted(free, key=rank)]
+
+    def gives_way(self, worker_id: str) -> bool:
+        """Whether this worker has bulk work from us, which interactive jobs may pass."""
+        return any(flight.bulk for flight in self._at.get(worker_id, {}).values())
+
+    def passable(self, now: float) -> list[WorkerState]:
+        """Those with bulk work that one more batch may pass, the least busy first."""
+        free = (one for one in self.alive() if self._passing.get(one, 0) < PASSING)
+        able = [one for one in free if self.gives_way(one)]
+        return [self._alive[one] for one in sorted(able, key=lambda one: self.ahead_s(one, now))]
 
     def isolated_at(self) -> str | None:
         """The worker that has a batch alone; None where none has."""
@@ -206,9 +195,9 @@ class Flights:
     def _loss(self, flight: Flight, now: float) -> Loss | None:
         if now - self._seen_at.get(flight.worker_id, flight.sent_at) > self._patience_s:
             return self._death(flight)
-        if self._running.get(flight.worker_id) == flight.batch_id:
-            hangs = now - self._since[flight.worker_id] > self._lease_s
-            return Loss.WORKER_HANGS_IN_IT if hangs else None
+        if self._is_run(flight):
+            since = flight.sent_at if flight.passes else self._since[flight.worker_id]
+            return Loss.WORKER_HANGS_IN_IT if now - since > self._lease_s else None
         if now - flight.sent_at > self._lease_s:
             return Loss.LEASE_OVER
         idle_since = max(flight.sent_at, self._busy_at.get(flight.worker_id, 0.0))
@@ -218,10 +207,16 @@ class Flights:
 
     def _death(self, flight: Flight) -> Loss:
         """What the batch may have to do with the end of its worker."""
-        if self._running.get(flight.worker_id) == flight.batch_id:
+        if self._is_run(flight):
             return Loss.WORKER_DIED_RUNNING_IT
         parsed = self._following.get(flight.worker_id) == flight.batch_id
         return Loss.WORKER_DIED_PARSING_IT if parsed else Loss.WORKER_GONE
+
+    def _is_run(self, flight: Flight) -> bool:
+        """Whether its worker said that it computes it, be it between the arrays of another."""
+        worker_id = flight.worker_id
+        passed = flight.batch_id in self._passed.get(worker_id, ())
+        return passed or self._running.get(worker_id) == flight.batch_id
 
     def _forget_gone(self, now: float, in_use: Collection[str]) -> None:
         for worker_id, seen in list(self._seen_at.items()):
@@ -231,6 +226,8 @@ class Flights:
     def _forget(self, worker_id: str) -> None:
         for known in (self._seen_at, self._busy_at, self._running, self._following, self._since):
             known.pop(worker_id, None)
+        self._passed.pop(worker_id, None)
+        self._passing.pop(worker_id, None)
         self._hung.pop(worker_id, None)
         self._left_at.pop(worker_id, None)
         self._unable = {key: at for key, at in self._unable.items() if key[0] != worker_id}

@@ -63,6 +63,10 @@ class Place(NamedTuple):
     """Nothing more will arrive for now, so that waiting for company is in vain."""
     prices: Prices | None = None
     """What versions cost there; None: nothing is known."""
+    gives_way: bool = False
+    """It has bulk work in hand, which interactive jobs pass in batches of their own."""
+    passes: bool = False
+    """The place is for such a batch."""
     serves: Container[str] = EVERYTHING
     """Names of the models that the worker may be sent; hashable."""
 

@@ -1,8 +1,9 @@
 """Which batch goes to which worker, by what batches cost there; and learning what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
+from typing import Final
 
 from schemas.batch import Completion, WorkerState
 from schemas.groups import Share
@@ -10,8 +11,12 @@ from workers.core.batcher import Batcher
 from workers.core.cost import Observation
 from workers.core.costs import Costs
 from workers.core.fair_queue import FairQueue
-from workers.core.flights import Flight, Flights
+from workers.core.flight import Flight
+from workers.core.flights import Flights
 from workers.core.formed import Formed, Place
+
+UNSERVED: Final = "(unserved)"
+"""In place of a group's name: what no living worker serves. No group can be called so."""
 
 
 class Placing:
@@ -34,17 +39,36 @@ class Placing:
             now: see above.
             flush: nothing more arrives for now.
         """
+        places = partial(self._place, soonest_s=soonest_s, now=now, flush=flush)
+        return self._form(workers, places, now)
+
+    def form_passing(
+        self, workers: Sequence[WorkerState], now: float
+    ) -> tuple[WorkerState, Formed] | None:
+        """A batch of interactive jobs that passes the bulk work at its worker, one of these."""
+        return self._form(workers, self._passing_place, now)
+
+    def _form(
+        self,
+        workers: Sequence[WorkerState],
+        place: Callable[[WorkerState], Place],
+        now: float,
+    ) -> tuple[WorkerState, Formed] | None:
         leaders: dict[Share, WorkerState] = {}
         for worker in workers:  # of each group the first
             leaders.setdefault(worker.serves, worker)
         for first in leaders.values():
-            formed = self._batcher.next_batch(now, self._place(first, soonest_s, now, flush=flush))
+            formed = self._batcher.next_batch(now, place(first))
             if formed is not None:
                 version = formed.deliveries[0].version
                 able = [worker for worker in workers if version.name in worker.serves]
                 worker = self._flights.choose(able, version.version_id, now)
                 return worker, formed if worker is first else self._trimmed(formed, worker)
         return None
+
+    def _passing_place(self, worker: WorkerState) -> Place:
+        prices = partial(self._costs.price, worker.worker_id)
+        return Place(idle=True, prices=prices, passes=True, serves=worker.serves)
 
     def _place(self, worker: WorkerState, soonest_s: float, now: float, *, flush: bool) -> Place:
         return Place(
@@ -54,6 +78,7 @@ class Placing:
             soonest_s=soonest_s,
             flush=flush,
             prices=partial(self._costs.price, worker.worker_id),
+            gives_way=self._flights.gives_way(worker.worker_id),
             serves=worker.serves,
         )
 
@@ -76,6 +101,19 @@ class Placing:
         costs = ((self._costs.typical(version_id), sums) for version_id, sums in waiting)
         seconds = sum(cost.batch_s(sums.tokens, sums.pairs) for cost, sums in costs if cost)
         return seconds / max(len(self._flights.alive()), 1)
+
+    def backlogs(self, workers: Sequence[WorkerState]) -> Mapping[str, float]:
+        """Seconds that the workers of each group will need for what waits for them, predicted; a
+        model that several groups serve counts in each, for all of its workers share it."""
+        names = {**self._batcher.names(), **self._queue.names()}
+        found = dict.fromkeys((worker.group for worker in workers), 0.0)
+        for version_id, sums in [*self._batcher.waiting().items(), *self._queue.waiting().items()]:
+            cost = self._costs.typical(version_id)
+            serving = [worker for worker in workers if names[version_id] in worker.serves]
+            seconds = cost.batch_s(sums.tokens, sums.pairs) if cost else 0.0
+            for group in {worker.group for worker in serving} or {UNSERVED}:
+                found[group] = found.get(group, 0.0) + seconds / max(len(serving), 1)
+        return found
 
     def _trimmed(self, formed: Formed, worker: WorkerState) -> Formed:
         """The part of a batch that another worker than it was formed for may have."""

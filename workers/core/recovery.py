@@ -16,7 +16,8 @@ from schemas.record import Ending, Terminal
 from workers.core.books import Books
 from workers.core.delivery import Delivery
 from workers.core.endings import quarantined
-from workers.core.flights import Flight, Flights, Loss
+from workers.core.flight import Flight, Loss
+from workers.core.flights import Flights
 from workers.core.isolation import Isolation
 from workers.core.retries import Retries
 

@@ -19,7 +19,8 @@ from workers.core.delivery import Delivery
 from workers.core.endings import cancelled, expired
 from workers.core.events import Arrived, Claimed, Event, Lost, Reached
 from workers.core.fair_queue import FairQueue
-from workers.core.flights import Flight, Flights
+from workers.core.flight import Flight
+from workers.core.flights import Flights
 from workers.core.formed import Formed, Release
 from workers.core.isolation import Isolation
 from workers.core.placing import Placing
@@ -42,6 +43,8 @@ class Scheduler:
         self.shadows = Shadows(self.counts)
         """What other versions shall answer too, for comparison."""
         self._placing = Placing(batcher, flights, costs, self._queue)
+        self.backlogs: Mapping[str, float] = {}
+        """Predicted seconds of what waits, by group of workers, when they were seen last."""
         self.costs = costs
         """What batches cost, by version and worker."""
         self._isolation = Isolation()
@@ -140,6 +143,7 @@ class Scheduler:
         """The workers that live now; what the others had is sent again."""
         self._flights.see(workers, now)
         self.costs.see(workers)
+        self.backlogs = self._placing.backlogs(workers)
         for flight, loss in self._flights.lost(now):
             self._recovery.lost(flight, loss)
 
@@ -253,22 +257,42 @@ class Scheduler:
         return []
 
     def _ordinary(self, now: float, *, flush: bool) -> list[tuple[WorkerState, Flight]]:
-        found: list[tuple[WorkerState, Flight]] = []
-        soonest_s = self._flights.soonest_s(now)
         sacrifice = self._sacrifice()
+        found = self._passing(sacrifice, now)
+        soonest_s = self._flights.soonest_s(now)
         while workers := self._ordinary_workers(sacrifice, now):
             placed = self._placing.form(workers, soonest_s, now, flush=flush)
             if placed is None:
                 break
             worker, formed = placed
             self.counts[f"release_{formed.reason}"] += 1
-            found.append((worker, self._send(worker, formed, now, isolated=False)))
+            found.append((worker, self._send(worker, formed, now)))
+        return found
+
+    def _passing(self, sacrifice: str | None, now: float) -> list[tuple[WorkerState, Flight]]:
+        """Interactive jobs beside the bulk work that their workers have."""
+        found: list[tuple[WorkerState, Flight]] = []
+        while workers := [w for w in self._flights.passable(now) if w.worker_id != sacrifice]:
+            placed = self._placing.form_passing(workers, now)
+            if placed is None:
+                break
+            worker, formed = placed
+            self.counts["release_passing"] += 1
+            found.append((worker, self._send(worker, formed, now, passes=True)))
         return found
 
     def _ordinary_workers(self, sacrifice: str | None, now: float) -> list[WorkerState]:
         return [w for w in self._flights.open_workers(now) if w.worker_id != sacrifice]
 
-    def _send(self, worker: WorkerState, formed: Formed, now: float, *, isolated: bool) -> Flight:
+    def _send(
+        self,
+        worker: WorkerState,
+        formed: Formed,
+        now: float,
+        *,
+        isolated: bool = False,
+        passes: bool = False,
+    ) -> Flight:
         flight = Flight(
             batch_id=uuid4().hex,
             worker_id=worker.worker_id,
@@ -279,6 +303,7 @@ class Scheduler:
             tokens=formed.tokens,
             pairs=formed.pairs,
             seconds=formed.seconds,
+            passes=passes,
         )
         self._flights.send(flight)
         return flight

@@ -7,6 +7,8 @@ passed over as well. A partition that stays behind one would never count as done
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from kafka.structs import TopicPartition
+
 from schemas.record import Partition
 from workers.log.membership import Membership
 
@@ -30,7 +32,8 @@ class Positions:
 
     def news(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         """Where reading goes on in those that are not paused and have moved otherwise."""
-        found = {p: at for p in partitions if (at := self._position(p)) is not None}
+        near = [one for one in partitions if self._seems_moved(one)]
+        found = {p: at for p in near if (at := self._position(p)) is not None}
         moved = {p: at for p, at in found.items() if at != self._told.get(p)}
         self._told |= moved
         return moved
@@ -40,6 +43,13 @@ class Positions:
         has. The end of a paused one is as old as its last fetch."""
         states = [s for s in self._subscription.assignment.values() if s.highwater and s.position]
         return sum(max(0, s.highwater - s.position.offset) for s in states) if states else None
+
+    def _seems_moved(self, partition: Partition) -> bool:
+        """A look without a lock, as most have not moved."""
+        tp = TopicPartition(partition.topic, partition.number)
+        state = self._subscription.assignment.get(tp)
+        position = None if state is None else state.position
+        return position is not None and position.offset != self._told.get(partition)
 
     def _position(self, partition: Partition) -> int | None:
         with self._members.settled(partition) as tp:

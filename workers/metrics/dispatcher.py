@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from schemas.record import Ending, Partition
-from workers.core.flights import Loss
+from workers.core.flight import Loss
 from workers.core.scheduler import Scheduler
 from workers.ports import Claim, Ledger
 
@@ -51,7 +51,15 @@ class DispatcherMetrics(Collector):
         yield _counters("shadow_jobs", "Jobs for comparison, by what became.", "state", shadowed)
         for name, what in _FIGURES.items():
             yield CounterMetricFamily(f"textmill_{name}", what, value=counts.get(name, 0))
+        yield self._backlogs()
         yield from self._gauges()
+
+    def _backlogs(self) -> GaugeMetricFamily:
+        what = "Predicted seconds that a group's workers need for what waits."
+        family = GaugeMetricFamily("textmill_backlog_seconds", what, labels=["group"])
+        for group, seconds in self._scheduler.backlogs.items():
+            family.add_metric([group], seconds)
+        return family
 
     def _gauges(self) -> Iterator[Metric]:
         books, behind = self._scheduler.books, self.behind()

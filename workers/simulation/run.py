@@ -19,7 +19,8 @@ from schemas.batch import WorkerState
 from workers.core.cost import Cost, Observation
 from workers.core.costs import Costs
 from workers.core.delivery import Delivery
-from workers.core.flights import CREDITS, Flight, Flights
+from workers.core.flight import Flight
+from workers.core.flights import CREDITS, Flights
 from workers.core.formed import Formed, Limits, Place
 from workers.simulation.arrivals import Arrival
 from workers.simulation.outcome import Outcome, Tally

@@ -15,12 +15,23 @@ record, the second comer sees the first. On SQLite `BEGIN IMMEDIATE` does all th
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, select, tuple_
+from msgspec import json
+from sqlalchemy import Connection
 
 from schemas.record import Partition
-from schemas.tables import partition_claim as claims
 
 Key = tuple[str, int]
+
+_POSTGRESQL = """
+    SELECT topic_id, partition, epoch FROM partition_claim
+    WHERE (topic_id, partition) IN
+          (SELECT * FROM unnest(%(topics)s::text[], %(numbers)s::int[]))
+    ORDER BY topic_id, partition FOR
+"""
+_SQLITE = """
+    SELECT topic_id, partition, epoch FROM partition_claim
+    WHERE (topic_id, partition) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
+"""
 
 
 def key(partition: Partition) -> Key:
@@ -32,11 +43,11 @@ def current_epochs(
     connection: Connection, partitions: Iterable[Partition], *, exclusive: bool
 ) -> Mapping[Key, int]:
     """The epochs of these partitions, which cannot change until the transaction ends."""
-    columns = claims.c.topic_id, claims.c.partition
-    statement = (
-        select(*columns, claims.c.epoch)
-        .where(tuple_(*columns).in_(sorted({key(partition) for partition in partitions})))
-        .order_by(*columns)
-        .with_for_update(read=not exclusive, key_share=not exclusive)
-    )
-    return {(topic, number): epoch for topic, number, epoch in connection.execute(statement)}
+    keys = sorted({key(partition) for partition in partitions})
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(_SQLITE, (json.encode(keys).decode(),))
+    else:
+        named = {"topics": [one[0] for one in keys], "numbers": [one[1] for one in keys]}
+        lock = "UPDATE" if exclusive else "KEY SHARE"
+        found = connection.exec_driver_sql(_POSTGRESQL + lock, named)
+    return {(topic, number): epoch for topic, number, epoch in found}

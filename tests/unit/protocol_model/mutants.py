@@ -9,7 +9,8 @@ import msgspec
 
 from tests.unit.fakes import MemoryLog
 from workers.core import books
-from workers.core.flights import Flight, Flights, Loss
+from workers.core.flight import Flight, Loss
+from workers.core.flights import Flights
 from workers.core.watermark import Watermark
 from workers.ports import Claim
 

@@ -21,7 +21,8 @@ from workers.core.costs import Costs
 from workers.core.delivery import Delivery
 from workers.core.endings import expired
 from workers.core.events import Claimed, Event
-from workers.core.flights import Flight, Flights
+from workers.core.flight import Flight
+from workers.core.flights import Flights
 from workers.core.formed import Limits
 from workers.core.routing import Routing
 from workers.core.scheduler import Scheduler
