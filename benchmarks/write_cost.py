@@ -17,7 +17,7 @@ from schemas.prediction import Prediction, Span
 from schemas.record import Partition
 from schemas.task import Task
 from workers.ports import Answer
-from workers.sql import insert, results
+from workers.sql import results
 from workers.sql.ledger import SqlLedger
 from workers.sql.results import SqlResults
 
@@ -34,8 +34,7 @@ def measure(engine: Engine) -> dict[str, float]:
     found = {"indexed": _rate(engine, made[:BATCHES])}
     with engine.begin() as connection:
         made_up.drop_indexes(connection)
-    without = patch.object(insert, "has_names", lambda _: False)  # no dictionary, no lock of it
-    with without, patch.object(results, "share_names", lambda _: None):
+    with patch.object(results, "names_of", lambda _: set()):  # no dictionary, no lock of it
         return found | {"keys": _rate(engine, made[BATCHES:])}
 
 

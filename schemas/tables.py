@@ -32,6 +32,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    Sequence,
     SmallInteger,
     String,
     Table,
@@ -178,6 +179,8 @@ result_outbox = Table(
 """Empty unless `results.stream` is set. A row names a row of `result`, by its record, since that
 never changes; without a foreign key, whose check would cost each insert. No id comes twice."""
 
+entity_name_removal = Sequence("entity_name_removal", metadata=metadata)
+"""Counts on PostgreSQL when names left `entity_name`, for those who remember which are there."""
 entity_name = Table(
     "entity_name",
     metadata,

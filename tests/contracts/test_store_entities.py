@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, delete, make_url, text
 
 from schemas.prediction import Prediction, Span
+from schemas.tables import entity_name
 from schemas.task import Task
 from tests.contracts.store_fixtures import on_postgres, store_url, world
 from tests.contracts.store_world import World, partition
@@ -153,6 +154,37 @@ def test_an_erased_job_takes_the_names_along_that_it_alone_had(world: World) -> 
     assert dictionary(world.engine) == in_answers(world), "a late copy brings nothing back"
     world.record(tags(world, 9, "Secret"))
     assert jobs(world, "secret", tenant="default") == {"job-9"}
+
+
+def test_a_writer_that_knows_a_name_writes_it_again_when_it_has_left(world: World) -> None:
+    """Who writes does not know that another process has erased."""
+    for offset in range(2):
+        world.record(tags(world, offset, "Acme", job_id=f"j{offset}"))
+    erase(world.engine, "default", "j0")
+    erase(world.engine, "default", "j1")
+    assert dictionary(world.engine) == set()
+
+    world.record(tags(world, 2, "Acme"))
+    assert dictionary(world.engine) == {("default", "Acme")}
+
+
+def test_a_name_of_a_row_that_was_not_written_is_not_taken_for_known(world: World) -> None:
+    world.record(tags(world, 0, "Acme"))
+    world.record(tags(world, 0, "Of a redelivery"))
+    world.record(tags(world, 1, "Of a redelivery"))
+
+    assert dictionary(world.engine) == in_answers(world)
+    assert ("default", "Of a redelivery") in dictionary(world.engine)
+
+
+def test_a_known_name_is_not_written_again(on_postgres: World) -> None:
+    world = on_postgres
+    world.record(tags(world, 0, "Acme"))
+    with world.engine.begin() as connection:
+        connection.execute(delete(entity_name))
+
+    world.record(tags(world, 1, "Acme", "New"))
+    assert dictionary(world.engine) == {("default", "New")}
 
 
 @pytest.mark.parametrize("portion", [1, 5000])

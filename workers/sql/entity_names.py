@@ -1,10 +1,10 @@
 """The dictionary of names, `entity_name`: exact at each commit, and free of deadlocks.
 
-Who writes answers writes their new names in the same statement, in order, so that two writers never
-wait in a ring. A name that is there already is not touched, so nothing would keep it from being
-removed before that writer's commit: therefore writers share a lock of the transaction, and who
-removes names holds it alone and looks then whether somebody has them. Locks are taken in the order
-claims, names, rows.
+Who writes answers writes the names that it does not know to be here in the same statement, in
+order, so that two writers never wait in a ring. A name that is there already is not touched, so
+nothing would keep it from being removed before that writer's commit: therefore writers share a lock
+of the transaction, and who removes names holds it alone and looks then whether somebody has them.
+Locks are taken in the order claims, names, rows.
 
 On SQLite one writes at a time, and nothing of this is needed.
 """
@@ -15,6 +15,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+from schemas.tables import entity_name_removal
+from workers.sql.known_names import Edition, Name
+
 LONGEST: Final = 500
 """Characters. A longer span is no name; it would not go into the key of every PostgreSQL."""
 _LOCK: Final = 0x746D_5F6E_616D_6573  # "tm_names"
@@ -22,11 +25,11 @@ _LOCK: Final = 0x746D_5F6E_616D_6573  # "tm_names"
 KNOWN_POSTGRESQL: Final = f"""
     INSERT INTO entity_name (tenant, name)
     SELECT DISTINCT new.tenant, n.name FROM new CROSS JOIN unnest(new.names) AS n (name)
-    WHERE char_length(n.name) <= {LONGEST}
+    WHERE n.name = ANY(CAST(%(missing)s AS text[])) AND char_length(n.name) <= {LONGEST}
     ORDER BY 1, 2
     ON CONFLICT DO NOTHING
 """  # noqa: S608
-"""The names of the rows of `new`."""
+"""Those names of the rows of `new` that are among the `missing`."""
 KNOWN_SQLITE: Final = f"""
     INSERT INTO entity_name (tenant, name)
     SELECT DISTINCT r.tenant, n.value FROM result AS r CROSS JOIN json_each(r.names) AS n
@@ -49,18 +52,28 @@ _UNUSED_SQLITE: Final = """
         WHERE r.names IS NOT NULL
     )
 """
-Name = tuple[str, str]
-"""A tenant and a name of one of its spans."""
+# A CASE looks at the counter when the lock is held, and not before.
+_SHARED: Final = f"""
+    SELECT CASE WHEN pg_advisory_xact_lock_shared({_LOCK}) IS NULL THEN NULL
+                ELSE (SELECT last_value FROM entity_name_removal) END,
+           pg_postmaster_start_time()
+"""  # noqa: S608
 
 
-def share_names(connection: Connection) -> None:
-    """Let nobody remove names until this transaction ends; many may share that."""
-    _lock(connection, "pg_advisory_xact_lock_shared")
+def share_names(connection: Connection) -> Edition:
+    """Let nobody remove names until this transaction ends; many may share that.
+
+    Returns the edition of the dictionary: None on SQLite, which keeps none.
+    """
+    if connection.dialect.name == "sqlite":
+        return None
+    return tuple(connection.exec_driver_sql(_SHARED).one())
 
 
 def hold_names(connection: Connection) -> None:
     """Let nobody else write or remove names until this transaction ends."""
-    _lock(connection, "pg_advisory_xact_lock")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 def remove_unused(connection: Connection, names: Sequence[Name]) -> int:
@@ -74,9 +87,7 @@ def remove_unused(connection: Connection, names: Sequence[Name]) -> int:
         given = (msgspec.json.encode(names).decode(),)
         return connection.exec_driver_sql(_UNUSED_SQLITE, given).rowcount
     columns = {"tenants": [tenant for tenant, _ in names], "names": [name for _, name in names]}
-    return connection.exec_driver_sql(_UNUSED_POSTGRESQL, columns).rowcount
-
-
-def _lock(connection: Connection, function: str) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT {function}({_LOCK})")
+    removed = connection.exec_driver_sql(_UNUSED_POSTGRESQL, columns).rowcount
+    if removed:
+        connection.scalar(entity_name_removal)
+    return removed

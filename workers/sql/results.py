@@ -6,7 +6,7 @@ Repeating it changes nothing. When the database refuses a value, the transaction
 inserting by halves until the row is alone; that row ends as QUARANTINED, its neighbours are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,10 +21,14 @@ from workers.sql.entity_names import hold_names, share_names
 from workers.sql.errors import UnstorableError
 from workers.sql.fence import current_epochs, key
 from workers.sql.insert import insert_by_halves, insert_results
+from workers.sql.known_names import Edition, KnownNames, Name
 from workers.sql.outcome import Record, explain, record_of, unstorable
-from workers.sql.row import Shared, order, shared_of, storable
+from workers.sql.row import Shared, names_of, order, shared_of, storable
 from workers.sql.shadows import INSERT_SHADOW, shadow_rows
 from workers.sql.transaction import written
+
+Learnt = tuple[Collection[Name], Edition]
+"""Names that a transaction wrote, and the edition of the dictionary that it saw."""
 
 
 class _Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class SqlResults:
         """
         self._engine = engine
         self._streamed = streamed
+        self._names = KnownNames()
 
     def record(
         self,
@@ -83,9 +88,12 @@ class SqlResults:
             streamed=self._streamed,
         )
         try:
-            return written(self._engine, partial(_record, work=work, isolating=False))
+            recorded, learnt = written(self._engine, partial(_record, work=work, known=self._names))
         except UnstorableError:
-            return written(self._engine, partial(_record, work=work, isolating=True))
+            recorded, _ = written(self._engine, partial(_record, work=work, known=None))
+        else:
+            self._names.learn(*learnt)
+        return recorded
 
     def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
         """See `workers.ports.Results`."""
@@ -94,42 +102,69 @@ class SqlResults:
             written(self._engine, lambda connection: connection.execute(INSERT_SHADOW, rows))
 
 
-def _record(connection: Connection, *, work: _Work, isolating: bool) -> Recorded:
+def _record(
+    connection: Connection, *, work: _Work, known: KnownNames | None
+) -> tuple[Recorded, Learnt]:
+    """Keep the work; `known` None: by halves, so that what the database refuses is found."""
     claims = work.claims()
     epochs = current_epochs(
         connection,
         [partition for partition, _ in claims],
-        exclusive=isolating or bool(work.endings),
+        exclusive=known is None or bool(work.endings),
     )
     stale = {claim for claim in claims if epochs.get(key(claim[0])) != claim[1]}
     ours = work.of(claims - stale) if stale else work
-    settled, more = _keep(connection, ours, isolating=isolating)
+    learnt: Learnt = (), None
+    if known is None:
+        settled, more = _keep_by_halves(connection, ours)
+    else:
+        settled, more, learnt = _keep(connection, ours, known)
     endings = [*ours.endings, *more]
     insert_endings(connection, endings, work.shared.created_at)
     settled += [(ending.partition, ending.offset) for ending in endings]
-    return Recorded(
+    recorded = Recorded(
         settled=tuple(dict.fromkeys(settled)),
         fenced=tuple(work.of(stale).records()),
         ended=tuple(one.state for one in endings),
     )
+    return recorded, learnt
 
 
 def _keep(
-    connection: Connection, work: _Work, *, isolating: bool
-) -> tuple[list[Record], list[Ending]]:
-    """Insert the answers that are new; the records settled by that, and endings for others."""
-    if any(answer.prediction.spans for answer in work.answers):
-        # By halves names are not written in order: then alone.
-        (hold_names if isolating else share_names)(connection)
-    refused: list[Answer] = []
-    if isolating:
-        new, refused = insert_by_halves(connection, work.answers, work.shared, work.streamed)
-    else:
-        new = insert_results(connection, work.answers, work.shared, work.streamed)
+    connection: Connection, work: _Work, known: KnownNames
+) -> tuple[list[Record], list[Ending], Learnt]:
+    """Insert the answers that are new; the records settled by that, endings for others, and the
+    names that are known once this is committed."""
+    names = names_of(work.answers)
+    edition = share_names(connection) if names else None
+    missing = known.unknown(names, edition)
+    texts = [name for _, name in missing]
+    new = insert_results(connection, work.answers, work.shared, work.streamed, texts)
+    settled, endings = _told(connection, work.answers, new)
+    wrote_all = new == len(work.answers)  # one that was left out may have a name that nobody has
+    return settled, endings, (missing, edition) if wrote_all else ((), None)
+
+
+def _keep_by_halves(connection: Connection, work: _Work) -> tuple[list[Record], list[Ending]]:
+    """The same, with endings for answers that the database refuses. Names are not written in order
+    then, so nobody else may write any."""
+    texts = [name for _, name in names_of(work.answers)]
+    if texts:
+        hold_names(connection)
+    new, refused = insert_by_halves(connection, work.answers, work.shared, work.streamed, texts)
     set_aside = {id(answer) for answer in refused}
     taken = [answer for answer in work.answers if id(answer) not in set_aside]
-    endings = [unstorable(answer.item, work.shared.model_version_id) for answer in refused]
-    if new == len(taken):
-        return [record_of(answer.item) for answer in taken], endings
-    settled, repetitions = explain(connection, taken)
-    return list(settled), endings + repetitions
+    settled, endings = _told(connection, taken, new)
+    refusals = [unstorable(answer.item, work.shared.model_version_id) for answer in refused]
+    return settled, refusals + endings
+
+
+def _told(
+    connection: Connection, answers: Sequence[Answer], new: int
+) -> tuple[list[Record], list[Ending]]:
+    """The records that are settled now that so many answers were new, and endings for repeated
+    jobs."""
+    if new == len(answers):
+        return [record_of(answer.item) for answer in answers], []
+    settled, repetitions = explain(connection, answers)
+    return list(settled), repetitions

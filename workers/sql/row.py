@@ -4,7 +4,7 @@ What no database should take is found here, before any is asked: a number that i
 silently become NULL, and NUL ends a text early in one database and is an error in the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -15,6 +15,7 @@ from schemas import wire
 from schemas.batch import Batch
 from schemas.prediction import Prediction, Span
 from workers.ports import Answer
+from workers.sql.known_names import Name
 
 DAY_S = 24 * 60 * 60
 
@@ -72,6 +73,15 @@ def order(answer: Answer) -> tuple[str, str, str, int, int]:
     """Rows are inserted in this order everywhere, so that two writers never wait in a ring."""
     item = answer.item
     return item.job.tenant, item.job.job_id, item.task, item.run, item.offset
+
+
+def names_of(answers: Iterable[Answer]) -> set[Name]:
+    """The names of all spans."""
+    return {
+        (answer.item.job.tenant, name)
+        for answer in answers
+        for name in _names(answer.prediction.spans) or ()
+    }
 
 
 def row_of(answer: Answer, now: float) -> Row:

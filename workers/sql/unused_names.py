@@ -11,7 +11,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from schemas.tables import entity_name, partition_claim, result
-from workers.sql.entity_names import Name, hold_names, remove_unused
+from workers.sql.entity_names import hold_names, remove_unused
+from workers.sql.known_names import Name
 from workers.sql.statement import statement
 from workers.sql.transaction import reading, written
 
