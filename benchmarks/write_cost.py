@@ -1,11 +1,15 @@
 """How many rows a second a worker writes with all indexes and the dictionary of names, and how many
-where the table has its keys alone."""
+where the table has its keys alone.
+
+The rows are as those of the table: batches of sentiments and batches of tags, in turns.
+"""
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import exp, log
-from typing import Final
+from typing import Final, NamedTuple
 from unittest.mock import patch
 
 from sqlalchemy import Engine, text
@@ -23,10 +27,19 @@ from workers.sql.results import SqlResults
 
 BATCHES: Final = 100
 SIZE: Final = 256
+TASKS: Final = (Task.TAGGING, Task.SENTIMENT)
 _PARTITION: Final = Partition("written", 0, "written")
 
 
-def measure(engine: Engine) -> dict[str, float]:
+class Rates(NamedTuple):
+    """Rows a second."""
+
+    all: float
+    tags: float
+    """Of the batches of tags, where each row has two names."""
+
+
+def measure(engine: Engine) -> dict[str, Rates]:
     """Rows a second, `indexed` and then with `keys`; the indexes are gone afterwards."""
     epoch = SqlLedger(engine).claim(_PARTITION, "benchmark").epoch
     names, rng = _names(engine), random.Random(2)
@@ -38,14 +51,17 @@ def measure(engine: Engine) -> dict[str, float]:
         return found | {"keys": _rate(engine, made[BATCHES:])}
 
 
-def _rate(engine: Engine, batches: Sequence[tuple[Batch, list[Answer]]]) -> float:
+def _rate(engine: Engine, batches: Sequence[tuple[Batch, list[Answer]]]) -> Rates:
     store = SqlResults(engine)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CHECKPOINT"))
-    began = time.perf_counter()
+    took = {task: 0.0 for task in TASKS}
     for batch, answers in batches:
+        began = time.perf_counter()
         store.record(batch, answers, [], 0.01)
-    return len(batches) * SIZE / (time.perf_counter() - began)
+        took[batch.items[0].task] += time.perf_counter() - began
+    rows = len(batches) * SIZE
+    return Rates(rows / sum(took.values()), rows / len(TASKS) / took[Task.TAGGING])
 
 
 def _names(engine: Engine) -> list[str]:
@@ -58,7 +74,9 @@ def _names(engine: Engine) -> list[str]:
 def _batch(
     epoch: int, number: int, names: Sequence[str], rng: random.Random
 ) -> tuple[Batch, list[Answer]]:
-    answers = list(_answers(epoch, number * SIZE, names, rng))
+    task = TASKS[number % len(TASKS)]
+    predict = partial(_tags, names, rng) if task is Task.TAGGING else partial(_sentiment, rng)
+    answers = list(_answers(epoch, number * SIZE, task, rng, predict))
     items = tuple(answer.item for answer in answers)
     batch = Batch(
         batch_id=str(number), attempt=1, reply_to="b", version_id=1, digest="made", items=items
@@ -66,7 +84,13 @@ def _batch(
     return batch, answers
 
 
-def _answers(epoch: int, first: int, names: Sequence[str], rng: random.Random) -> Iterator[Answer]:
+def _answers(
+    epoch: int,
+    first: int,
+    task: Task,
+    rng: random.Random,
+    predict: Callable[[], Prediction],
+) -> Iterator[Answer]:
     for offset in range(first, first + SIZE):
         item = BatchItem(
             offset=offset,
@@ -74,11 +98,22 @@ def _answers(epoch: int, first: int, names: Sequence[str], rng: random.Random) -
             partition=_PARTITION,
             epoch=epoch,
             lang="en",
-            task=Task.TAGGING,
+            task=task,
             run=0,
             published_at=time.time(),
             arm="live",
         )
-        ranks = (int(exp(rng.random() * log(len(names)))) for _ in range(2))
-        spans = [Span(start=0, end=9, label="ORG", text=names[rank - 1]) for rank in ranks]
-        yield Answer(item, Prediction(tokens=12, spans=tuple(spans)), None)
+        yield Answer(item, predict(), None)
+
+
+def _tags(names: Sequence[str], rng: random.Random) -> Prediction:
+    ranks = (int(exp(rng.random() * log(len(names)))) for _ in range(2))
+    spans = [Span(start=0, end=9, label="ORG", text=names[rank - 1]) for rank in ranks]
+    return Prediction(tokens=12, spans=tuple(spans))
+
+
+def _sentiment(rng: random.Random) -> Prediction:
+    scores = dict.fromkeys(made_up.LABELS, 0.25) | {rng.choice(made_up.LABELS): 0.5}
+    return Prediction(
+        tokens=12, label=max(scores, key=scores.__getitem__), score=0.5, scores=scores
+    )

@@ -55,7 +55,7 @@ _UNUSED_SQLITE: Final = """
 # A CASE looks at the counter when the lock is held, and not before.
 _SHARED: Final = f"""
     SELECT CASE WHEN pg_advisory_xact_lock_shared({_LOCK}) IS NULL THEN NULL
-                ELSE (SELECT last_value FROM entity_name_removal) END,
+                ELSE (SELECT last_value + is_called::int FROM entity_name_removal) END,
            pg_postmaster_start_time()
 """  # noqa: S608
 
