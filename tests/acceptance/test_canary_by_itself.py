@@ -1,5 +1,6 @@
 """A canary of a worse version is taken back by itself, one of an equal version promoted, on real
-services under a stream of jobs; both stand in the history with their evidence."""
+services under a stream of jobs; both stand in the history with their evidence. And what one version
+answered is answered again by another."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import STARTERS, Servers, on_servers
 from tests.acceptance.running import Installation
-from tests.acceptance.versions import variant, with_wrong_labels
+from tests.acceptance.versions import called_next, variant, with_wrong_labels
 
 pytestmark = pytest.mark.timeout(600)
 SECONDS = 240
@@ -22,6 +23,9 @@ GUARDED = {
     "TEXTMILL_ROLLOUT__CHECK_S": "1",
 }
 MODEL = "sentiment-en"
+AGAIN = 50
+NEXT = called_next(MODEL)
+"""What the worse version calls each label."""
 SAID = ("I love this", "this is awful", "the table is brown", "what a joy", "never again")
 
 
@@ -81,3 +85,34 @@ def test_a_worse_canary_goes_back_and_an_equal_one_is_promoted(real: Installatio
     agreement = json.loads(compared)["agreement"]
     assert agreement["pairs"] >= 60
     assert agreement["label_agreement"] == 1
+
+
+def test_answers_of_one_version_are_asked_of_another_and_stand_when_applied(
+    real: Installation,
+) -> None:
+    lines = [
+        {"job_id": f"again-{n}", "text": f"{SAID[n % len(SAID)]} {n}", "model": f"{MODEL}@1"}
+        for n in range(AGAIN)
+    ]
+    given = "\n".join(json.dumps(line | {"lang": "en"}) for line in lines)
+    real.run("publish", "--task", "sentiment", "-", given=given)
+    mine = "FROM sentiment WHERE job_id LIKE 'again-%' AND version = :version"
+    real.wait_for(
+        "answers", lambda: real.one(f"SELECT count(*) {mine}", version=1) == AGAIN, SECONDS
+    )
+    before = dict(map(tuple, real.sql(f"SELECT job_id, label {mine}", version=1)))
+    words = ("--from", f"{MODEL}@1", "--to", f"{MODEL}@2", "--where", "job_id~again-", "--json")
+
+    done = real.run("bulk", "rerun", *words, "--wait", seconds=SECONDS)
+    report = json.loads(done.stdout)
+    assert (report["state"], report["changes"]["pairs"], report["applied"]) == ("done", AGAIN, 0)
+    assert report["changes"]["changed"] == AGAIN, "each label is called as the next one"
+    told = {(one["from"], one["to"]): one["count"] for one in report["changes"]["confusion"]}
+    assert all(NEXT[old] == new for old, new in told)
+    assert real.one(f"SELECT count(*) {mine}", version=1) == AGAIN, "unseen until applied"
+
+    for _ in range(2):  # safe to repeat
+        real.run("bulk", "rerun", *words, "--apply", seconds=SECONDS)
+        after = dict(map(tuple, real.sql(f"SELECT job_id, label {mine}", version=2)))
+        assert after == {job: NEXT[label] for job, label in before.items()}
+        assert real.one(f"SELECT count(*) {mine}", version=1) == 0
