@@ -1,7 +1,8 @@
 """How many rows a second a worker writes with all indexes and the dictionary of names, and how many
 where the table has its keys alone.
 
-The rows are as those of the table: batches of sentiments and batches of tags, in turns.
+The rows are as those of the table: batches of sentiments and batches of tags, in turns. The first
+quarter is not counted.
 """
 
 import random
@@ -25,7 +26,7 @@ from workers.sql import results
 from workers.sql.ledger import SqlLedger
 from workers.sql.results import SqlResults
 
-BATCHES: Final = 100
+BATCHES: Final = 400
 SIZE: Final = 256
 TASKS: Final = (Task.TAGGING, Task.SENTIMENT)
 _PARTITION: Final = Partition("written", 0, "written")
@@ -55,12 +56,15 @@ def _rate(engine: Engine, batches: Sequence[tuple[Batch, list[Answer]]]) -> Rate
     store = SqlResults(engine)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CHECKPOINT"))
+    for batch, answers in batches[: len(batches) // 4]:  # now the writer knows the usual names
+        store.record(batch, answers, [], 0.01)
     took = {task: 0.0 for task in TASKS}
-    for batch, answers in batches:
+    counted = batches[len(batches) // 4 :]
+    for batch, answers in counted:
         began = time.perf_counter()
         store.record(batch, answers, [], 0.01)
         took[batch.items[0].task] += time.perf_counter() - began
-    rows = len(batches) * SIZE
+    rows = len(counted) * SIZE
     return Rates(rows / sum(took.values()), rows / len(TASKS) / took[Task.TAGGING])
 
 
