@@ -1,4 +1,4 @@
-"""The device's own thread: it computes one batch while the reader parses the next.
+"""The device's own thread: it computes one batch while the next is parsed.
 
 Two batches are in hand at most, so a process that dies takes no more with it. One that was read
 wrongly keeps its place: what went wrong is told in its turn, where all failures are looked after.

@@ -1,13 +1,14 @@
 """A worker: batches in, rows and reports out, on whatever device its process was given.
 
-    run_batch     decode -> model of the pinned version -> parse        the reader's thread
-    Computer      features -> predict                                   a second thread
-    Persister     one SQL transaction -> completion                     a third
-    Heart         "I live, I run this batch, I write that one"          a fourth
+    run_batch     decode                                                the reader's thread
+    Parser        model of the pinned version -> parse                  a second thread
+    Computer      features -> predict                                   a third
+    Persister     one SQL transaction -> completion                     a fourth
+    Heart         "I live, I run this batch, I write that one"          a fifth
     Replicas      versions loaded beside, reported, given up            two more
 
-A batch of interactive jobs that passes bulk work is computed between two arrays of the running one,
-and written by a thread of its own.
+A batch of interactive jobs that passes bulk work is parsed as it is read, computed between two
+arrays of the running batch, and written by a thread of its own.
 
 So the next batch is parsed while the device computes, and the last one is written meanwhile. A
 worker keeps no promise beyond the process: what it loses, the dispatcher sends again. No text and
@@ -34,6 +35,7 @@ from workers.heart import Heart, Pulse, no_pulse
 from workers.inference import STRAIGHT, ModelFailedError, Read, Way, read, solve
 from workers.loaded_models import LoadedModels
 from workers.memory import Memory
+from workers.parser import Parser
 from workers.persister import Persister, Work
 from workers.ports import Bus, Results
 from workers.replicas import Replicas, Wait
@@ -116,6 +118,7 @@ class Worker:
         self._persister = Persister(worker_id, results, bus, self.heart.reported)
         self._quick_persister = Persister(worker_id, results, bus, self.heart.reported)
         self._computer = Computer(self._compute)
+        self._parser = Parser(self._parse)
 
     def load(self) -> None:
         """Load and warm the routed versions.
@@ -131,12 +134,13 @@ class Worker:
         self._persister.start()
         self._quick_persister.start()
         self._computer.start()
+        self._parser.start()
         self.heart.start()
         self._replicas.start()
 
     def run_batch(self, message: bytes) -> None:
-        """Parse one batch and hand it to the device; waits while two are in hand, unless it passes
-        them. Never raises."""
+        """Hand one batch on to be parsed and computed; one that passes is parsed here, before those
+        that wait. Never raises."""
         if self._draining or not message:
             return
         try:
@@ -146,8 +150,15 @@ class Worker:
             return
         if batch.passes:
             self._passed_at = time.monotonic()
+            self._begin(batch)
         else:
-            self._computer.admit()
+            self._parser.put(batch)
+
+    def _parse(self, batch: Batch) -> None:
+        self._computer.admit()
+        self._begin(batch)
+
+    def _begin(self, batch: Batch) -> None:
         self.heart.begin(batch.batch_id, passes=batch.passes)
         self._computer.put(self._read(batch))
 
@@ -159,6 +170,7 @@ class Worker:
         """Compute what is in hand, write and report it, then withdraw."""
         self._draining = True
         self._replicas.stop()
+        self._parser.finish()
         self._computer.finish()
         self._persister.finish()
         self._quick_persister.finish()

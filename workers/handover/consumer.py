@@ -1,8 +1,8 @@
 """A worker's end of its queue: Celery's consumer, made quiet, quick to reconnect and quick to stop.
 
-Celery's pool is `solo`, without its event loop: a batch is parsed in the thread that reads the
-queue, and several readers can live in one process. One batch is parsed while another is computed
-and no third is touched, so a process that dies takes two with it, and the dispatcher knows which.
+Celery's pool is `solo`, without its event loop: several readers can live in one process. One batch
+is parsed while another is computed and no third is touched, so a process that dies takes two with
+it, and the dispatcher knows which.
 Measured on two cores, 150 kB a batch over Redis, median and 99th percentile in milliseconds:
 
                           hand-over      pause between two staged batches
@@ -10,7 +10,7 @@ Measured on two cores, 150 kB a batch over Redis, median and 99th percentile in 
     solo, event loop      5.1 / 18       2.0
     threads               2.5 / 12       0.3, but reads ahead without limit
 
-The device and the writing of results have threads of their own (`workers.worker`).
+Parsing, the device and the writing of results have threads of their own (`workers.worker`).
 
 Celery writes a refused message's body into its log; here only its kind is written, because the body
 holds people's texts.
