@@ -7,7 +7,6 @@ A batch that passes is not counted among them. It is computed before the next on
 arrays of the running one, which asks for that by `give_way`.
 """
 
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Final, NamedTuple
 
 from schemas.batch import Batch
 from workers.inference import Read
+from workers.stage import Stage
 
 IN_HAND: Final = 2
 """Batches that are parsed or computed at a time."""
@@ -43,13 +43,12 @@ class Computer:
         """`compute` is called in the device's thread and must not raise."""
         self._compute = compute
         self._room = threading.Semaphore(IN_HAND)
-        self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
         self._passing: deque[Step] = deque()
-        self._thread = threading.Thread(target=self._run, name="textmill-compute", daemon=True)
+        self._stage: Stage[Step] = Stage("compute", self._take)
 
     def start(self) -> None:
         """Begin to take steps."""
-        self._thread.start()
+        self._stage.start()
 
     def admit(self) -> None:
         """Wait until one of those in hand is out of hand; `put` is to follow."""
@@ -59,7 +58,7 @@ class Computer:
         """Hand over what was read."""
         if step.batch.passes:
             self._passing.append(step)
-        self._queue.put(step)  # of one that passes it only ends the wait
+        self._stage.put(step)  # of one that passes it only ends the wait
 
     def give_way(self) -> None:
         """Compute what passes, if anything does; to be called from `compute`."""
@@ -68,12 +67,10 @@ class Computer:
 
     def finish(self) -> None:
         """Compute what was handed over, then end."""
-        self._queue.put(None)
-        self._thread.join()
+        self._stage.finish()
 
-    def _run(self) -> None:
-        while (step := self._queue.get()) is not None:
-            self.give_way()
-            if not step.batch.passes:
-                self._compute(step)
-                self._room.release()
+    def _take(self, step: Step) -> None:
+        self.give_way()
+        if not step.batch.passes:
+            self._compute(step)
+            self._room.release()

@@ -5,7 +5,6 @@ the device the queue is full and the device waits; nothing piles up in memory.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from schemas.errors import UnavailableError
 from schemas.record import Ending
 from workers.failure import kind
 from workers.ports import Answer, Bus, Recorded, Results
+from workers.stage import Stage
 
 _log = logging.getLogger(__name__)
 _DEPTH = 1
@@ -49,31 +49,28 @@ class Persister:
         self._worker_id = worker_id
         self._results = results
         self._bus = bus
-        self._queue: queue.Queue[Work | None] = queue.Queue(_DEPTH)
         self._hurry = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="textmill-persist", daemon=True)
+        self._stage: Stage[Work] = Stage("persist", self._keep, _DEPTH)
 
     def start(self) -> None:
         """Begin to take work."""
-        self._thread.start()
+        self._stage.start()
 
     def put(self, work: Work) -> None:
         """Hand work over; waits while another is waiting already."""
-        self._queue.put(work)
+        self._stage.put(work)
 
     def finish(self) -> None:
         """Commit and report what was handed over, then end."""
         self._hurry.set()
-        self._queue.put(None)
-        self._thread.join()
+        self._stage.finish()
 
-    def _run(self) -> None:
-        while (work := self._queue.get()) is not None:
-            try:
-                self._report(work.batch.reply_to, self._settle(work))
-            except Exception as error:  # the edge of the thread: it must live on
-                _log.error("Batch %s is not reported: %s.", work.batch.batch_id, kind(error))
-            self._done(work.batch.batch_id)
+    def _keep(self, work: Work) -> None:
+        try:
+            self._report(work.batch.reply_to, self._settle(work))
+        except Exception as error:  # the edge of the thread: it must live on
+            _log.error("Batch %s is not reported: %s.", work.batch.batch_id, kind(error))
+        self._done(work.batch.batch_id)
 
     def _settle(self, work: Work) -> Completion:
         if work.batch.shadow:

@@ -1,7 +1,7 @@
 """A worker: batches in, rows and reports out, on whatever device its process was given.
 
     run_batch     decode                                                the reader's thread
-    Parser        model of the pinned version -> parse                  a second thread
+    parse         model of the pinned version -> parse                  a second thread
     Computer      features -> predict                                   a third
     Persister     one SQL transaction -> completion                     a fourth
     Heart         "I live, I run this batch, I write that one"          a fifth
@@ -35,10 +35,10 @@ from workers.heart import Heart, Pulse, no_pulse
 from workers.inference import STRAIGHT, ModelFailedError, Read, Way, read, solve
 from workers.loaded_models import LoadedModels
 from workers.memory import Memory
-from workers.parser import Parser
 from workers.persister import Persister, Work
 from workers.ports import Bus, Results
 from workers.replicas import Replicas, Wait
+from workers.stage import Stage
 
 _log = logging.getLogger(__name__)
 PASSED_TOKENS: Final = 4096
@@ -118,7 +118,7 @@ class Worker:
         self._persister = Persister(worker_id, results, bus, self.heart.reported)
         self._quick_persister = Persister(worker_id, results, bus, self.heart.reported)
         self._computer = Computer(self._compute)
-        self._parser = Parser(self._parse)
+        self._parser: Stage[Batch] = Stage("parse", self._parse)
 
     def load(self) -> None:
         """Load and warm the routed versions.
@@ -155,6 +155,7 @@ class Worker:
             self._parser.put(batch)
 
     def _parse(self, batch: Batch) -> None:
+        """Wait in the parser's thread, not in the reader's, which takes what passes meanwhile."""
         self._computer.admit()
         self._begin(batch)
 
