@@ -7,6 +7,7 @@ server is another or went back to a backup, the edition is new and nothing is kn
 
 import threading
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Final
 
 MOST: Final = 50_000
@@ -42,5 +43,6 @@ class KnownNames:
             if edition != self._edition:
                 self._edition, self._names = edition, {}
             self._names.update(dict.fromkeys(names))
-            for name in list(self._names)[: max(len(self._names) - self._most, 0)]:
+            too_many = max(len(self._names) - self._most, 0)
+            for name in list(islice(self._names, too_many)):
                 del self._names[name]
