@@ -18,8 +18,6 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
-import msgspec
-
 from schemas.batch import Batch, WorkerState
 from schemas.errors import TextmillError, UnavailableError
 from schemas.record import Ending, Partition, Record
@@ -233,18 +231,16 @@ class Dispatcher:
         if placed is None:
             return False
         worker, deliveries = placed
-        batch = msgspec.structs.replace(
-            self._batch(uuid4().hex, worker, deliveries, attempt=1), shadow=True
-        )
+        batch = self._batch(uuid4().hex, worker, deliveries, attempt=1, shadow=True)
         self._scheduler.shadows.sent(batch.batch_id, worker.worker_id, len(deliveries), now)
         with contextlib.suppress(UnavailableError):  # dropped: nobody waits for it
             await self._hand_over.submit(worker, batch)
         return True
 
     async def _submit(self, worker: WorkerState, flight: Flight) -> None:
-        batch = self._batch(flight.batch_id, worker, flight.deliveries, flight.attempt)
-        if flight.passes:
-            batch = msgspec.structs.replace(batch, passes=True)
+        batch = self._batch(
+            flight.batch_id, worker, flight.deliveries, flight.attempt, passes=flight.passes
+        )
         try:
             await self._hand_over.submit(worker, batch)
         except UnavailableError as error:
@@ -253,7 +249,14 @@ class Dispatcher:
             await asyncio.sleep(AWAY_S)
 
     def _batch(
-        self, batch_id: str, worker: WorkerState, deliveries: Sequence[Delivery], attempt: int
+        self,
+        batch_id: str,
+        worker: WorkerState,
+        deliveries: Sequence[Delivery],
+        attempt: int,
+        *,
+        shadow: bool = False,
+        passes: bool = False,
     ) -> Batch:
         version = deliveries[0].version
         return Batch(
@@ -265,6 +268,8 @@ class Dispatcher:
             items=tuple(delivery.item for delivery in deliveries),
             worker_id=worker.worker_id,
             formed_at=time.time(),
+            shadow=shadow,
+            passes=passes,
         )
 
     def _throttle(self) -> None:

@@ -127,11 +127,11 @@ class Flights:
 
     def alive(self) -> list[str]:
         """Ids of the living workers that do not hang, in a stable order."""
-        return sorted(
-            worker_id
-            for worker_id, worker in self._alive.items()
-            if self._hung.get(worker_id) not in {worker.running or "", *worker.passing}
-        )
+        return sorted(one for one in self._alive if not self._hangs(one))
+
+    def _hangs(self, worker_id: str) -> bool:
+        worker, hung = self._alive[worker_id], self._hung.get(worker_id)
+        return hung is not None and hung in (worker.running, *worker.passing)
 
     def open_workers(self, now: float) -> list[WorkerState]:
         """Living workers with a credit that do not hang, the least loaded first."""

@@ -25,8 +25,6 @@ from schemas.topics import is_bulk
 
 Found = Mapping[TopicPartition, Sequence[Any]]
 NOTHING: Final[Found] = {}
-
-
 VALIDATE_EVERY_S: Final = 0.2
 """How often it is looked whether partitions have a new leader."""
 
@@ -111,9 +109,8 @@ class Fetching:
         waiting.extendleft(reversed(interactive + bulk))
         hand = fetcher._next_partition_records
         if interactive and hand and is_bulk(hand.topic_partition.topic):
-            fetcher._paused_partition_records[hand.topic_partition] = (
-                hand  # `unpark` brings it back
-            )
+            # `unpark` brings it back
+            fetcher._paused_partition_records[hand.topic_partition] = hand
             fetcher._next_partition_records = fetcher._parse_fetched_data(waiting.popleft())
 
     def _has_free_broker(self) -> bool:
