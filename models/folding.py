@@ -31,8 +31,8 @@ ARRAY_TOKENS: Final = 4096
 """Padded tokens of the arrays that suit a folded network best."""
 MOST_BYTES: Final = 64 * 2**20
 """Tables larger than this together are not made: other versions want the memory too."""
-
-
+BUILD: Final = "keras-folded"
+"""The build of a folded network."""
 Layers = Mapping[str, Sequence[Any]]
 """Weights of a network's layers, each layer's in order, by its name."""
 

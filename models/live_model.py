@@ -30,7 +30,7 @@ from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
 from models.answering.tracing import array_of
 from models.features import Features, padded, stacked
-from models.folding import ARRAY_TOKENS, fold
+from models.folding import ARRAY_TOKENS, BUILD, fold
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
 from models.heads.joint import JointConfig
@@ -161,7 +161,7 @@ class LiveModel:
         network = fold(self.network, catalog.read(self.manifest.architecture))
         if network is None:
             return None
-        other = self.with_network(network, "keras-folded")
+        other = self.with_network(network, BUILD)
         other.array_tokens = ARRAY_TOKENS
         return other
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models import artifact, faster, sharing
+from models import artifact, faster, folding, sharing
 from models.cascade import LiveCascade
 from models.exits import LiveExits
 from models.gains import Gains
@@ -36,7 +36,7 @@ def as_served(model: LiveModel, gains: Gains | None = None) -> LiveModel:
         return model
     sharing.share(model, gains.traces)
     found = faster.chosen(model, model.manifest.run or AS_USUAL, gains)
-    if found.build == sharing.FOLDED:
+    if found.build == folding.BUILD:
         found.network = None  # its tables are made
     elif isinstance(found.network, Stored) and model.directory is not None:
         return as_served(load(model.directory), gains)  # not folded, for once

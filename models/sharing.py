@@ -8,7 +8,7 @@ restored   a version whose kind is folded here already is read without building 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -23,9 +23,6 @@ from models.text import lexicon
 from models.traces import SharedRun, Trace, Traces, variables_of
 from schemas.errors import ArtifactError
 from schemas.model_version import AS_USUAL, Manifest
-
-FOLDED: Final = "keras-folded"
-"""The build of a folded network."""
 
 
 def kind(manifest: Manifest, build: str) -> bytes:
@@ -53,19 +50,19 @@ def folded(model: LiveModel, traces: Traces) -> LiveModel | None:
     def make() -> Trace:
         return Trace(model.answerer.read, folding.empty(architecture))
 
-    trace = traces.of(kind(model.manifest, FOLDED), make)
+    trace = traces.of(kind(model.manifest, folding.BUILD), make)
     weights = folding.weights(folding.layers_of(model.network), trace.layers)
     if tuple(tuple(one.shape) for one in weights) != trace.shapes:
         raise ArtifactError(f"{model.manifest.name}: the weights do not fit the architecture")
     size = sum(one.dtype.size * int(tf.size(one)) for one in weights)
-    other = model.running(SharedRun(lambda: trace, weights), FOLDED, size)
+    other = model.running(SharedRun(lambda: trace, weights), folding.BUILD, size)
     other.array_tokens = folding.ARRAY_TOKENS
     return other
 
 
 def network_of(model: LiveModel) -> Any:
     """Return the `keras.Model` that a model runs; a folded one's is built for it."""
-    if model.build != FOLDED:
+    if model.build != folding.BUILD:
         return model.network
     return folding.fold(model.network, catalog.read(model.manifest.architecture))
 
@@ -96,5 +93,7 @@ class Sharing(Source):
     def _is_folded(self, manifest: Manifest) -> bool:
         if manifest.exits or (manifest.run or AS_USUAL) != AS_USUAL:
             return False
-        gain = self._gains.known(manifest, USUAL, FOLDED) or 0.0
-        return gain >= 1 / GAIN and self._gains.traces.known(kind(manifest, FOLDED)) is not None
+        gain = self._gains.known(manifest, USUAL, folding.BUILD) or 0.0
+        return (
+            gain >= 1 / GAIN and self._gains.traces.known(kind(manifest, folding.BUILD)) is not None
+        )

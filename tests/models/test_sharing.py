@@ -46,7 +46,7 @@ def test_versions_of_a_kind_run_one_trace_each_with_its_own_weights(
 ) -> None:
     gains = folding_gains()
     first, second = (served(one, gains) for one in (version, sibling))
-    assert first.build == second.build == sharing.FOLDED
+    assert first.build == second.build == folding.BUILD
     assert first.trace is second.trace is not None
     for directory, model in ((version, first), (sibling, second)):
         expected = LiveModel.load(directory).predict_texts(TEXTS)
@@ -110,7 +110,7 @@ def test_one_whose_folding_is_refused_gets_its_network(
 
     monkeypatch.setattr(folding, "weights", wrong)
     second = served(sibling, gains)
-    assert (first.build, second.build) == (sharing.FOLDED, USUAL)
+    assert (first.build, second.build) == (folding.BUILD, USUAL)
     second.check_samples()
 
 
