@@ -381,6 +381,7 @@ class Dispatcher:
         self._loop.call_soon_threadsafe(self._receive, event)
 
     def _receive(self, event: Event) -> None:
-        self._ahead.release()
         self._scheduler.receive(event)
+        self._throttle()  # at once: the loop that sends may be waiting for the hand-over
+        self._ahead.release()
         self._news.set()

@@ -49,6 +49,8 @@ class MemoryHandOver:
         """How many copies of a batch reach the worker."""
         self.reports: Callable[[Completion], Sequence[float]] = lambda completion: (0.0,)
         """Delays of the copies of a completion that reach the dispatcher."""
+        self.submit_s = 0.0
+        """How long it takes to hand a batch over."""
         self.pace_s = 0.0
         """How long a worker takes for a batch."""
         self.compute_s = 0.0
@@ -71,6 +73,7 @@ class MemoryHandOver:
 
     async def submit(self, worker: WorkerState, batch: Batch) -> None:
         self._answer()
+        await asyncio.sleep(self.submit_s)
         self.batches.append(batch)
         for _ in range(self.arrives(batch)):
             self._queues[worker.worker_id].put_nowait(encode(batch))

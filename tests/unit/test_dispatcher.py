@@ -73,10 +73,12 @@ def test_the_same_job_twice_is_answered_once_and_another_text_is_a_conflict() ->
     tell(story)
 
 
-def test_memory_has_a_cap_and_all_is_answered_under_it() -> None:
+@pytest.mark.parametrize("submit_s", [0.0, 0.02])
+def test_memory_has_a_cap_and_all_is_answered_under_it(submit_s: float) -> None:
     async def story() -> None:
         mill = Mill(max_in_flight=20)
         mill.log.max_poll = 10
+        mill.hand_over.submit_s = submit_s
         mill.hand_over.pace_s = 0.002
         most = 0
         mill.publish(200)
