@@ -41,12 +41,11 @@ _ORDERED: Final = text(
 )
 _BY_BITMAP: Final = text(
     "SELECT set_config('enable_indexscan', 'off', true), "
+    "set_config('enable_indexonlyscan', 'off', true), "
     "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), "
     "set_config('plan_cache_mode', 'force_custom_plan', true), "
     "(SELECT reltuples FROM pg_class WHERE oid = CAST('result' AS regclass)) AS rows"
 )
-"""Until the transaction ends: no plan that reads in the order of time and hopes for the best. Tells
-about how many rows there are."""
 
 
 def named_rows(
@@ -65,13 +64,20 @@ def named_rows(
         rows = _looked_through(connection, wanted, farther, limit, after)
         if len(rows) == limit:
             return rows
+    in_all = by_bitmap(connection) * seen / RECENT
     names = _names(connection, wanted)
-    in_all = connection.execute(_BY_BITMAP).one().rows * seen / RECENT
     if in_all > _FEW and 10 * seen < limit:
         rows = _by_index(connection, wanted, names, farther, limit, after)
         if len(rows) == limit:
             return rows
     return _by_index(connection, wanted, names, None, limit, after)
+
+
+def by_bitmap(connection: Connection) -> float:
+    """Let PostgreSQL ask its indexes of names until the transaction ends: no plan that reads all
+    names, or reads in the order of time and hopes for the best. Returns about how many answers
+    there are."""
+    return float(connection.execute(_BY_BITMAP).one().rows)
 
 
 def _recent(

@@ -15,7 +15,7 @@ from schemas.prediction import Prediction
 from schemas.record import Terminal
 from schemas.tables import ending, model_version, result
 from schemas.task import Task
-from workers.sql.by_name import named_rows
+from workers.sql.by_name import by_bitmap, named_rows
 from workers.sql.place import Place
 from workers.sql.transaction import reading
 from workers.sql.wanted import ANSWERS, Wanted, conditions, page
@@ -109,8 +109,10 @@ def count_answers(engine: Engine, wanted: Wanted) -> int:
     """How many answers there are."""
     number = select(func.count()).select_from(result.join(model_version))
     with reading(engine) as connection:
-        found = connection.execute(number.where(*conditions(wanted, connection.dialect.name)))
-        return int(found.scalar_one())
+        dialect = connection.dialect.name
+        if wanted.part is not None and dialect == "postgresql":
+            by_bitmap(connection)
+        return int(connection.execute(number.where(*conditions(wanted, dialect))).scalar_one())
 
 
 def prediction_of(row: Row[Any]) -> Prediction:
