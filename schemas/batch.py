@@ -16,7 +16,7 @@ Arm = Literal["live", "canary", "named"]
 """Why a job is answered by its version: by the route, by the route's canary, or as it asked."""
 
 
-class BatchItem(msgspec.Struct, frozen=True, array_like=True):
+class BatchItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One job of a batch and the record it came from."""
 
     partition: Partition

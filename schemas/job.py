@@ -19,7 +19,7 @@ JobId = Annotated[str, Meta(min_length=1, max_length=200, description="Unique in
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One text and what to know about it. Only `job_id` and `text` are required.
 
     Unknown keys are ignored, so that a producer may be newer than its consumer.

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tagged stretch of the original text: `text[start:end]`, in Unicode code points."""
 
     start: int
@@ -14,7 +14,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     """Confidence from 0 to 1; None when the decoder gives none."""
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One answer. Which fields are set depends on the task; `tokens` always is.
 
     Classification and sentiment set `label`, `score` and `scores`; summarization sets `summary`

@@ -19,7 +19,7 @@ class Partition(NamedTuple):
     topic: str
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One delivery from the log, not yet understood."""
 
     partition: Partition

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from schemas.settings import Settings
 from workers import readiness, starters
 from workers.assembly import Store, make_dispatcher, process_name
+from workers.collector import settle
 from workers.metrics.exposition import Exposition
 from workers.serve import stop_on_signals
 
@@ -31,5 +32,6 @@ async def dispatch(settings: Settings) -> None:
         await hand_over.workers()  # a Redis that does not answer is told at the start
         registry = CollectorRegistry()
         dispatcher = make_dispatcher(settings, store, hand_over, registry, readiness.tell)
+        settle()
         with Exposition(registry, settings.metrics.port, "the dispatcher"):
             await dispatcher.run(stop)

@@ -280,7 +280,8 @@ class Dispatcher:
             books.bytes / (settings.max_in_flight_mib * 2**20),
             self._scheduler.backlog_s / settings.max_backlog_s,
         )
-        self._intake.choke_bulk = share >= BULK_SHARE
+        enough = self._scheduler.has_enough_bulk(time.monotonic())
+        self._intake.choke_bulk = enough or share >= BULK_SHARE
         self._intake.choke = self._draining or share >= 1
 
     async def _complete(self) -> None:

@@ -16,6 +16,7 @@ from schemas.errors import TextmillError
 from schemas.settings import Settings
 from workers.artifact_store import open_store
 from workers.assembly import Store, process_name
+from workers.collector import settle
 from workers.device import Device, environment
 from workers.handover import memory_transport
 from workers.handover.memory import MemoryBus, MemoryHandOver
@@ -23,7 +24,7 @@ from workers.handover.naming import queue_of
 from workers.handover.station import Station
 from workers.loaded_models import Load, LoadedModels
 from workers.metrics.worker import WorkerMetrics
-from workers.model_memory import resident, settle
+from workers.model_memory import resident
 from workers.worker import Worker
 
 _log = logging.getLogger(__name__)

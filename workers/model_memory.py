@@ -9,16 +9,6 @@ from typing import Final
 _STATM: Final = Path("/proc/self/statm")
 
 
-def settle() -> None:
-    """Spare the collector what is here now: the libraries' own objects, which never go.
-
-    TensorFlow's are 290,000; looking at them all takes 0.4 to 0.7 s on a core, in which no batch is
-    served, and each load and each unload collects. Without them it takes 3 ms.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 def resident() -> int:
     """Bytes of memory that this process really needs: what is free goes back to the system first.
 

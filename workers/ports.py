@@ -98,7 +98,7 @@ class Ledger(Protocol):
         """Note that these are on their topic."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """One item of a batch with its prediction, ready to be kept."""
 
     item: BatchItem

@@ -27,6 +27,7 @@ from schemas.settings import Settings, load, variable_of
 from workers import starters
 from workers.artifact_store import open_store
 from workers.assembly import Store, process_name
+from workers.collector import settle
 from workers.handover.naming import queue_of
 from workers.handover.news import RedisNews
 from workers.handover.redis_bus import RedisBus
@@ -37,7 +38,7 @@ from workers.loaded_models import LoadedModels, NothingLoadedError
 from workers.logs import speak
 from workers.metrics.exposition import Exposition
 from workers.metrics.worker import WorkerMetrics
-from workers.model_memory import resident, settle
+from workers.model_memory import resident
 from workers.null_model import loader
 from workers.pulse import PulseFile
 from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE

@@ -93,7 +93,7 @@ class Batcher:
             prices,
             place,
             now,
-            awaited=now - self._awaited_at < LATELY_S and not place.gives_way,
+            awaited=self.awaits(now) and not place.gives_way,
             passed=self._passed,
         )
         found = decision.first()
@@ -105,6 +105,10 @@ class Batcher:
         if not place.passes:
             self._count_passed(lines, formed)
         return formed
+
+    def awaits(self, now: float) -> bool:
+        """Whether interactive jobs have come lately, so that the next may be here any moment."""
+        return now - self._awaited_at < LATELY_S
 
     def expired(self, now: float) -> list[Delivery]:
         """Take what waits and has passed its deadline."""
@@ -218,12 +222,7 @@ class Batcher:
         )
         stage_s = STAGE_FULL_S if full else self._limits.stage_s
         early_s = place.ahead_s - max(stage_s, EARLY * place.running_s)
-        early = (
-            early_s > 0
-            and not place.idle
-            and not place.gives_way
-            and now - self._awaited_at < LATELY_S
-        )
+        early = early_s > 0 and not place.idle and not place.gives_way and self.awaits(now)
         self._stage_at[place.serves] = now + early_s if early else -NEVER
         return early
 

@@ -8,7 +8,7 @@ from schemas.batch import BatchItem
 from workers.ports import ModelVersion
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A job that a batch may take. Times are seconds on the monotonic clock."""
 
     item: BatchItem

@@ -29,7 +29,7 @@ from producers.connection import connect, unreachable
 from schemas.record import Partition, Record
 from schemas.settings import KafkaSettings
 from schemas.topics import JOB_TOPICS_PATTERN
-from workers.log import coordinator, fetched, fetching
+from workers.log import coordinator, fetched, fetching, receiving
 from workers.log.failures import Failures
 from workers.log.membership import Membership
 from workers.log.positions import Positions
@@ -48,7 +48,8 @@ OPTIONS: Final[dict[str, Any]] = {
     "max_poll_records": 500,  # so long an interactive job waits for bulk ones to be admitted
     "fetch_max_wait_ms": 100,  # what was just resumed waits for the pending fetch
     "fetch_max_bytes": 16 * 1024 * 1024,
-    "max_partition_fetch_bytes": 1024 * 1024,  # one larger batch is always delivered
+    # what a flood has of an answer delays interactive jobs; one larger batch is always delivered
+    "max_partition_fetch_bytes": 256 * 1024,
     "retry_backoff_ms": 20,
     "session_timeout_ms": 15_000,
     "heartbeat_interval_ms": 1000,  # a rebalance begins when every member has heard of it
@@ -75,6 +76,7 @@ class KafkaLog:
             UnavailableError: no broker answers.
         """
         self._kafka = kafka
+        receiving.install()
         self._consumer, cluster = connect(kafka, KafkaConsumer, group_id=kafka.group_id, **OPTIONS)
         self._members = Membership(self._consumer, cluster.topic_id)
         self._positions = Positions(self._consumer, self._members)
