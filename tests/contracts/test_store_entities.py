@@ -10,7 +10,7 @@ from schemas.task import Task
 from tests.contracts.entity_bench import dictionary, in_answers, jobs, tags
 from tests.contracts.store_fixtures import on_postgres, store_url, world
 from tests.contracts.store_world import World
-from workers.sql import by_name, trigrams
+from workers.sql import by_name, parts, trigrams
 from workers.sql.engine import open_engine
 from workers.sql.entity_names import LONGEST
 from workers.sql.lookup import Wanted, count_answers, list_answers
@@ -22,13 +22,16 @@ __all__ = ["on_postgres", "store_url", "world"]
 LATER = datetime.now(UTC) + timedelta(hours=1)
 
 
-@pytest.fixture(params=["newest", "index", "portions"])
+@pytest.fixture(params=["newest", "farther", "index", "portions"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How PostgreSQL finds them: among the newest rows, by the index, by it name after name."""
+    """How PostgreSQL finds them: among the newest rows, then farther back; by the index, by it name
+    after name."""
     if request.param != "newest":
         monkeypatch.setattr(by_name, "RECENT", 1)
+    if request.param == "farther":
+        monkeypatch.setattr(by_name, "_ANSWERS", text("SELECT 1000000"))
     if request.param == "portions":
-        monkeypatch.setattr(by_name, "_AT_ONCE", 1)
+        monkeypatch.setattr(parts, "PORTION", 1)
     return str(request.param)
 
 

@@ -2,96 +2,81 @@
 
 Its planner cannot know how rare a name is that its samples have not seen, and reads all answers by
 time, or all that have the name. So the newest rows are looked through first, and how many of them
-have it tells how to go on:
-
-    a page        done
-    a tenth       look through as many more as should fill the page
-    fewer         as far back as should fill it, read what the index of names tells to read
-    none          read all that the index tells; also where that should not be many
-
-Whatever does not fill the page that way ends with the last.
+have it tells how many have it in all, and how far back a page of them goes. Where the page is not
+full, the quicker way is taken: to look through that many rows, or to read all that the index of
+names finds. What does not fill the page ends with the index.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, text
 
 from schemas.tables import result
-from workers.sql.parts import names_with, own_part
+from workers.sql.parts import has_part, own_part
 from workers.sql.place import Place
 from workers.sql.wanted import ANSWERS, Wanted, is_named, ordered, plain_conditions
 
 RECENT: Final = 2000
-"""So many of the newest rows are looked through before an index is asked: 3 ms."""
-FARTHEST: Final = 30
-"""So many times as far back, at most."""
-_AT_ONCE: Final = 500
-"""Names that one statement looks for: where the planner errs and compares each row with each of
-them, it is still a matter of seconds."""
-_FEW: Final = 3000
-"""So many rows of one name are read as fast as it is found out which of them are new enough."""
-_ORDERED: Final = text(
-    "SELECT number FROM unnest(CAST(:moments AS timestamptz[]), CAST(:tenants AS text[]), "
-    "CAST(:jobs AS text[]), CAST(:runs AS integer[])) WITH ORDINALITY "
-    "AS n (created_at, tenant, job_id, run, number) "
-    "ORDER BY created_at DESC, tenant DESC, job_id DESC, run DESC LIMIT :limit"
+"""So many of the newest rows are looked through before an index is asked: 1 to 3 ms."""
+SPARE: Final = 2
+"""Rows are looked through twice as far back as should fill the page."""
+INDEXED: Final = 4
+"""A row that the index finds takes as long as so many that are looked through, at the least."""
+_NAMED: Final = text(
+    "result.ctid = ANY (ARRAY(SELECT r.ctid FROM result AS r "
+    "WHERE r.names @> ARRAY[CAST(:entity AS text)]))"
 )
 _BY_BITMAP: Final = text(
     "SELECT set_config('enable_indexscan', 'off', true), "
     "set_config('enable_indexonlyscan', 'off', true), "
     "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), "
-    "set_config('plan_cache_mode', 'force_custom_plan', true), "
-    "(SELECT reltuples FROM pg_class WHERE oid = CAST('result' AS regclass)) AS rows"
+    "set_config('work_mem', '64MB', true), "
+    "set_config('plan_cache_mode', 'force_custom_plan', true)"
 )
+_ANSWERS: Final = text("SELECT reltuples FROM pg_class WHERE oid = CAST('result' AS regclass)")
+"""About how many there are."""
 
 
 def named_rows(
     connection: Connection, wanted: Wanted, limit: int, after: Place | None
 ) -> Sequence[Row[Any]]:
     """At most `limit` rows, newest first, beginning after the place `after`."""
-    newest, bound = _recent(connection, wanted, after)
-    if newest is None:
-        return []
+    bound = _moment(connection, wanted, after, RECENT)
     rows = _looked_through(connection, wanted, bound, limit, after)
     if bound is None or len(rows) == limit:
         return rows
     seen = len(rows)
-    farther = bound - (newest - bound) * min(FARTHEST, 2 * limit / max(1, seen))
-    if 10 * seen >= limit:
-        rows = _looked_through(connection, wanted, farther, limit, after)
-        if len(rows) == limit:
+    in_all = connection.execute(_ANSWERS).scalar_one() * seen / RECENT
+    farther = SPARE * RECENT * limit // max(1, seen)
+    if farther < INDEXED * in_all:
+        bound = _moment(connection, wanted, after, farther)
+        rows = _looked_through(connection, wanted, bound, limit, after)
+        if bound is None or len(rows) == limit:
             return rows
-    in_all = by_bitmap(connection) * seen / RECENT
-    names = _names(connection, wanted)
-    if in_all > _FEW and 10 * seen < limit:
-        rows = _by_index(connection, wanted, names, farther, limit, after)
-        if len(rows) == limit:
-            return rows
-    return _by_index(connection, wanted, names, None, limit, after)
+    by_bitmap(connection)
+    return _by_index(connection, wanted, limit, after)
 
 
-def by_bitmap(connection: Connection) -> float:
+def by_bitmap(connection: Connection) -> None:
     """Let PostgreSQL ask its indexes of names until the transaction ends: no plan that reads all
-    names, or reads in the order of time and hopes for the best. Returns about how many answers
-    there are."""
-    return float(connection.execute(_BY_BITMAP).one().rows)
+    names, or reads in the order of time and hopes for the best."""
+    connection.execute(_BY_BITMAP)
 
 
-def _recent(
-    connection: Connection, wanted: Wanted, after: Place | None
-) -> tuple[datetime | None, datetime | None]:
-    """When the newest row was written, and the last one to look through; None: there is none."""
+def _moment(
+    connection: Connection, wanted: Wanted, after: Place | None, number: int
+) -> datetime | None:
+    """When the row was written that so many come before; None: there are not that many."""
     moments = select(result.c.created_at).where(result.c.task == wanted.task)
     if after is not None:
         moments = moments.where(result.c.created_at <= after.created_at)
     if wanted.until is not None:
         moments = moments.where(result.c.created_at < wanted.until)
-    moments = moments.order_by(result.c.created_at.desc()).limit(1)
-    newest = connection.execute(moments).scalar()
-    return newest, connection.execute(moments.offset(RECENT)).scalar()
+    moments = moments.order_by(result.c.created_at.desc()).offset(number).limit(1)
+    moment: datetime | None = connection.execute(moments).scalar()
+    return moment
 
 
 def _looked_through(
@@ -111,55 +96,15 @@ def _looked_through(
     return connection.execute(ordered(answers, limit, after)).all()
 
 
-def _names(connection: Connection, wanted: Wanted) -> Sequence[str]:
-    """What to ask the index for."""
-    if wanted.entity is not None:
-        return [wanted.entity]
-    assert wanted.part is not None
-    return connection.execute(names_with(wanted.part, wanted.tenant)).scalars().all()
-
-
 def _by_index(
-    connection: Connection,
-    wanted: Wanted,
-    names: Sequence[str],
-    since: datetime | None,
-    limit: int,
-    after: Place | None,
+    connection: Connection, wanted: Wanted, limit: int, after: Place | None
 ) -> Sequence[Row[Any]]:
-    """The newest rows that have one of the names: the newest of those of each portion of names."""
     answers = ANSWERS.where(*plain_conditions(wanted))
-    if wanted.entity is not None and wanted.part is not None:
-        answers = answers.where(own_part(wanted.part))
-    if since is not None:
-        answers = answers.where(result.c.created_at >= since)
-    pages = [
-        connection.execute(ordered(answers.where(result.c.names.overlap(some)), limit, after)).all()
-        for some in _portions(names)
-    ]
-    if len(pages) < 2:
-        return pages[0] if pages else []
-    if not any(pages):
-        return []
-    places = {
-        (row.created_at, row.tenant, row.job_id, row.run): row for page in pages for row in page
-    }
-    return _newest(connection, places, limit)
-
-
-def _newest(
-    connection: Connection, places: dict[tuple[Any, ...], Row[Any]], limit: int
-) -> Sequence[Row[Any]]:
-    """The first of the rows, by their places, in the order that the database has for words."""
-    columns = zip(*places, strict=True)
-    given = dict(zip(("moments", "tenants", "jobs", "runs"), map(list, columns), strict=True))
-    rows = list(places.values())
-    return [
-        rows[at - 1] for at in connection.execute(_ORDERED, {**given, "limit": limit}).scalars()
-    ]
-
-
-def _portions(names: Sequence[str]) -> Iterator[list[str]]:
-    rest = iter(names)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
+    if wanted.entity is not None:
+        answers = answers.where(_NAMED.bindparams(entity=wanted.entity))
+        if wanted.part is not None:
+            answers = answers.where(own_part(wanted.part))
+    else:
+        assert wanted.part is not None
+        answers = answers.where(has_part(wanted.part, wanted.tenant, "postgresql"))
+    return connection.execute(ordered(answers, limit, after)).all()

@@ -9,7 +9,7 @@ The dictionary of names gets those of the new rows that may be missing there; wh
 as a stream, `result_outbox` gets their records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,8 @@ from schemas.tables import utc_text
 from workers.ports import Answer
 from workers.sql.entity_names import KNOWN_POSTGRESQL, KNOWN_SQLITE
 from workers.sql.errors import UnstorableError, translated
-from workers.sql.row import Row, Shared, row_of
+from workers.sql.known_names import Name
+from workers.sql.row import Row, Shared, names_of, rows_of
 
 _ROW = Row.__struct_fields__
 _PLAIN = _ROW.index("output")
@@ -103,53 +104,51 @@ TOLD_SQLITE = f"""
 
 def insert_results(
     connection: Connection,
-    answers: Sequence[Answer],
+    rows: Sequence[Row],
     shared: Shared,
     streamed: bool,
-    missing: Sequence[str],
+    missing: Iterable[Name],
 ) -> int:
-    """Insert what is new of `answers`; the number of rows that were.
+    """Insert what is new of `rows`; the number of those that were.
 
     Args:
         connection: in a transaction.
-        answers: what may be new.
+        rows: what may be new.
         shared: columns of all.
         streamed: whether they are told on their topics too.
         missing: names of theirs that may be missing from the dictionary.
     """
-    if not answers:
+    if not rows:
         return 0
-    now = shared.created_at.timestamp()
-    rows = [row_of(answer, now) for answer in answers]
+    by_tenant: dict[str, list[str]] = {}
+    for tenant, name in missing:
+        by_tenant.setdefault(tenant, []).append(name)
+    named = bool(by_tenant)
     if connection.dialect.name == "sqlite":
-        return _into_sqlite(connection, rows, shared, streamed, bool(missing))
+        return _into_sqlite(connection, rows, shared, streamed, named)
     parameters = {name: getattr(shared, name) for name in _SHARED}
     parameters["rows"] = _encode(rows).decode()
-    if not missing and not streamed:
+    if not named and not streamed:
         return connection.exec_driver_sql(POSTGRESQL, parameters).rowcount
-    parameters["missing"] = list(missing)
-    sql = with_more(bool(missing), streamed)
-    return int(connection.exec_driver_sql(sql, parameters).scalar_one())
+    parameters |= {"missing": _encode(by_tenant).decode(), "offered": len(rows)}
+    return int(connection.exec_driver_sql(with_more(named, streamed), parameters).scalar_one())
 
 
 def insert_by_halves(
-    connection: Connection,
-    answers: Sequence[Answer],
-    shared: Shared,
-    streamed: bool,
-    missing: Sequence[str],
+    connection: Connection, answers: Sequence[Answer], shared: Shared, streamed: bool
 ) -> tuple[int, list[Answer]]:
     """The same, setting aside the answers that the database refuses, each found by bisection."""
     try:
         with translated(), connection.begin_nested():
-            return insert_results(connection, answers, shared, streamed, missing), []
+            rows = rows_of(answers, shared)
+            return insert_results(connection, rows, shared, streamed, names_of(rows)), []
     except UnstorableError:
         if len(answers) == 1:
             return 0, list(answers)
     middle = len(answers) // 2
     halves = answers[:middle], answers[middle:]
     (new, refused), (more_new, more_refused) = (
-        insert_by_halves(connection, half, shared, streamed, missing) for half in halves
+        insert_by_halves(connection, half, shared, streamed) for half in halves
     )
     return new + more_new, refused + more_refused
 

@@ -6,7 +6,7 @@ server is another or went back to a backup, the edition is new and nothing is kn
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
@@ -29,12 +29,11 @@ class KnownNames:
         self._names: dict[Name, None] = {}
         self._lock = threading.Lock()
 
-    def unknown(self, names: Iterable[Name], edition: Edition) -> set[Name]:
+    def unknown(self, names: set[Name], edition: Edition) -> set[Name]:
         """Those that may be missing from the dictionary of this edition."""
         with self._lock:
             same = edition is not None and edition == self._edition
-            known: Collection[Name] = self._names if same else ()
-            return {name for name in names if name not in known}
+            return names.difference(self._names) if same else names
 
     def learn(self, names: Iterable[Name], edition: Edition) -> None:
         """These are in the dictionary, written by a transaction that has committed and that saw

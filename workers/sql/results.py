@@ -23,7 +23,7 @@ from workers.sql.fence import current_epochs, key
 from workers.sql.insert import insert_by_halves, insert_results
 from workers.sql.known_names import Edition, KnownNames, Name
 from workers.sql.outcome import Record, explain, record_of, unstorable
-from workers.sql.row import Shared, names_of, order, shared_of, storable
+from workers.sql.row import Shared, names_of, order, rows_of, shared_of, storable
 from workers.sql.shadows import INSERT_SHADOW, shadow_rows
 from workers.sql.transaction import written
 
@@ -135,11 +135,11 @@ def _keep(
 ) -> tuple[list[Record], list[Ending], Learnt]:
     """Insert the answers that are new; the records settled by that, endings for others, and the
     names that are known once this is committed."""
-    names = names_of(work.answers)
+    rows = rows_of(work.answers, work.shared)
+    names = names_of(rows)
     edition = share_names(connection) if names else None
     missing = known.unknown(names, edition)
-    texts = [name for _, name in missing]
-    new = insert_results(connection, work.answers, work.shared, work.streamed, texts)
+    new = insert_results(connection, rows, work.shared, work.streamed, missing)
     settled, endings = _told(connection, work.answers, new)
     wrote_all = new == len(work.answers)  # one that was left out may have a name that nobody has
     return settled, endings, (missing, edition) if wrote_all else ((), None)
@@ -148,10 +148,9 @@ def _keep(
 def _keep_by_halves(connection: Connection, work: _Work) -> tuple[list[Record], list[Ending]]:
     """The same, with endings for answers that the database refuses. Names are not written in order
     then, so nobody else may write any."""
-    texts = [name for _, name in names_of(work.answers)]
-    if texts:
+    if names_of(rows_of(work.answers, work.shared)):
         hold_names(connection)
-    new, refused = insert_by_halves(connection, work.answers, work.shared, work.streamed, texts)
+    new, refused = insert_by_halves(connection, work.answers, work.shared, work.streamed)
     set_aside = {id(answer) for answer in refused}
     taken = [answer for answer in work.answers if id(answer) not in set_aside]
     settled, endings = _told(connection, taken, new)

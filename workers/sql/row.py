@@ -75,13 +75,15 @@ def order(answer: Answer) -> tuple[str, str, str, int, int]:
     return item.job.tenant, item.job.job_id, item.task, item.run, item.offset
 
 
-def names_of(answers: Iterable[Answer]) -> set[Name]:
-    """The names of all spans."""
-    return {
-        (answer.item.job.tenant, name)
-        for answer in answers
-        for name in _names(answer.prediction.spans) or ()
-    }
+def names_of(rows: Iterable[Row]) -> set[Name]:
+    """The names of all rows."""
+    return {(row.tenant, name) for row in rows if row.names for name in row.names}
+
+
+def rows_of(answers: Iterable[Answer], shared: Shared) -> list[Row]:
+    """The rows of a batch's answers, beside what they share."""
+    now = shared.created_at.timestamp()
+    return [row_of(answer, now) for answer in answers]
 
 
 def row_of(answer: Answer, now: float) -> Row:
