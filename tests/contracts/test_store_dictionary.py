@@ -26,6 +26,7 @@ def test_names_are_written_with_the_rows_that_are_new(world: World, streamed: bo
     world.results = SqlResults(world.engine, streamed=streamed)
     world.record(tags(world, 0, "Acme", "北京", "Acme"), tags(world, 1, "Acme", tenant="b"))
     world.record(tags(world, 0, "Of a redelivery"), tags(world, 2, "New"), world.answer(3))
+    world.record(tags(world, 0, "Other's"), tags(world, 5, "Other's", tenant="b"))
     world.ledger.end([world.ending(4)])
     world.record(tags(world, 4, "Of an ended record"))
 
@@ -34,9 +35,10 @@ def test_names_are_written_with_the_rows_that_are_new(world: World, streamed: bo
         ("default", "北京"),
         ("b", "Acme"),
         ("default", "New"),
+        ("b", "Other's"),
     }
     told = world.rows("SELECT count(*) FROM result_outbox")
-    assert told == [(4 * streamed,)]
+    assert told == [(5 * streamed,)]
 
 
 def test_an_erased_job_takes_the_names_along_that_it_alone_had(world: World) -> None:

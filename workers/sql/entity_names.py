@@ -36,8 +36,8 @@ KNOWN_POSTGRESQL: Final = f"""
     ORDER BY 1, 2
     ON CONFLICT DO NOTHING
 """  # noqa: S608
-"""Those of the `missing` that rows of `new` have: all where each row `offered` is new. Most are in the
-dictionary; a seek for each, whatever the planner expects, takes less time than a conflict."""
+"""Those of the `missing` that rows of `new` have: all where each row `offered` is new. Most are
+known here: to seek each, whatever the planner expects, takes less time than a conflict."""
 KNOWN_SQLITE: Final = f"""
     INSERT INTO entity_name (tenant, name)
     SELECT DISTINCT r.tenant, n.value FROM result AS r CROSS JOIN json_each(r.names) AS n
