@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, ScalarSelect, any_, func, literal_column, select, text
 
-from schemas.tables import result
-from workers.sql.parts import has_part, own_part
+from schemas.tables import model_version, result
+from workers.sql.parts import own_part, rows_with
 from workers.sql.place import Place
-from workers.sql.wanted import ANSWERS, Wanted, is_named, ordered, plain_conditions
+from workers.sql.wanted import ANSWERS, PLACE, Wanted, is_named, ordered, plain_conditions
 
 RECENT: Final = 2000
 """So many of the newest rows are looked through before an index is asked: 1 to 3 ms."""
@@ -99,12 +99,24 @@ def _looked_through(
 def _by_index(
     connection: Connection, wanted: Wanted, limit: int, after: Place | None
 ) -> Sequence[Row[Any]]:
-    answers = ANSWERS.where(*plain_conditions(wanted))
     if wanted.entity is not None:
+        answers = ANSWERS.where(*plain_conditions(wanted))
         answers = answers.where(_NAMED.bindparams(entity=wanted.entity))
         if wanted.part is not None:
             answers = answers.where(own_part(wanted.part))
     else:
-        assert wanted.part is not None
-        answers = answers.where(has_part(wanted.part, wanted.tenant, "postgresql"))
+        answers = ANSWERS.where(
+            literal_column("result.ctid") == any_(func.array(_places(wanted, limit, after)))
+        )
     return connection.execute(ordered(answers, limit, after)).all()
+
+
+def _places(wanted: Wanted, limit: int, after: Place | None) -> ScalarSelect[Any]:
+    """Where the rows of the page lie that have a name with the wanted part."""
+    assert wanted.part is not None
+    found = rows_with(wanted.part, wanted.tenant)
+    joined = found.join(model_version, model_version.c.id == found.c.model_version_id)
+    keys = [found.c[name] for name in ("at", *PLACE)]
+    rows = select(*keys).distinct().select_from(joined).where(*plain_conditions(wanted, found.c))
+    page = ordered(rows, limit, after, found.c).subquery("page")
+    return select(page.c.at).scalar_subquery()

@@ -9,8 +9,9 @@ read. On SQLite all names are read always.
 import re
 from typing import Final
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Column, Subquery, TextClause, column, text
 
+from schemas.tables import result
 from workers.sql.entity_names import LONGEST
 
 _CHARACTERS: Final = r"string_to_array(regexp_replace(lower({}), '[\x01-\x7f]', '', 'g'), NULL)"
@@ -18,21 +19,19 @@ _CHARACTERS: Final = r"string_to_array(regexp_replace(lower({}), '[\x01-\x7f]', 
 PORTION: Final = 32
 """Names that the index of names is asked for at once: it compares each row that it finds with each
 of them, and has to be asked again for the next ones."""
-_POSTGRESQL: Final = """
-    result.ctid = ANY (ARRAY(
-        SELECT r.ctid FROM (
-            SELECT array_agg(n.name) AS names FROM (
-                SELECT d.name, row_number() OVER () / CAST(:portion AS integer) AS number
-                FROM ({names}) AS d
-            ) AS n GROUP BY n.number
-        ) AS portion CROSS JOIN LATERAL (
-            SELECT r.ctid FROM result AS r WHERE r.names && portion.names
-        ) AS r
-    ))
+_FOUND: Final = """
+    SELECT r.* FROM (
+        SELECT array_agg(n.name) AS names FROM (
+            SELECT d.name, row_number() OVER () / CAST(:portion AS integer) AS number
+            FROM ({names}) AS d
+        ) AS n GROUP BY n.number
+    ) AS portion CROSS JOIN LATERAL (
+        SELECT r.ctid AS at, r.* FROM result AS r WHERE r.names && portion.names OFFSET 0
+    ) AS r
 """
-"""What the index finds, apart from all other conditions: the planner takes names for more frequent
-than they are, and would read another index as a whole as well, or look in each row of some days for
-each of the names."""
+"""The offset keeps other conditions away: the planner takes names for more frequent than they are,
+and would read another index as a whole as well, or look in each row of some days for each of the
+names."""
 _SQLITE: Final = """
     EXISTS (SELECT 1 FROM json_each(result.names) AS n WHERE n.value IN ({names}))
 """
@@ -49,7 +48,18 @@ def has_part(part: str, tenant: str | None, dialect: str) -> TextClause:
     names, given = _names(part, tenant, dialect)
     if dialect == "sqlite":
         return text(_SQLITE.format(names=names)).bindparams(**given)
-    return text(_POSTGRESQL.format(names=names)).bindparams(**given, portion=PORTION)
+    found = _FOUND.format(names=names)
+    has = f"result.ctid = ANY (ARRAY(SELECT f.at FROM ({found}) AS f))"  # noqa: S608
+    return text(has).bindparams(**given, portion=PORTION)
+
+
+def rows_with(part: str, tenant: str | None) -> Subquery:
+    """The rows of `result` with such a name on PostgreSQL, and where each lies, `at`. One with two
+    of them may be there twice."""
+    names, given = _names(part, tenant, "postgresql")
+    found = text(_FOUND.format(names=names)).bindparams(**given, portion=PORTION)
+    columns = (Column(one.name, one.type) for one in result.c)
+    return found.columns(column("at"), *columns).subquery("found")
 
 
 def own_part(part: str) -> TextClause:

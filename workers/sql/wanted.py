@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, TextClause, exists, func, select, tuple_
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from schemas.tables import model_version, result
 from schemas.task import Task
@@ -14,7 +15,9 @@ from workers.sql.place import Place
 ANSWERS = select(
     result, model_version.c.model.label("model"), model_version.c.version.label("version")
 ).join(model_version)
-_PLACE = result.c.created_at, result.c.tenant, result.c.job_id, result.c.run
+PLACE = "created_at", "tenant", "job_id", "run"
+Columns = ReadOnlyColumnCollection[str, Any]
+"""Of `result`, or of a query of its rows."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +52,15 @@ def page(wanted: Wanted, limit: int, after: Place | None, dialect: str) -> Selec
     return ordered(ANSWERS.where(*conditions(wanted, dialect)), limit, after)
 
 
-def ordered(answers: Select[Any], limit: int, after: Place | None) -> Select[Any]:
-    """The same of answers that were chosen already."""
+def ordered(
+    answers: Select[Any], limit: int, after: Place | None, columns: Columns = result.c
+) -> Select[Any]:
+    """The same of answers that were chosen already, by these columns."""
+    place = [columns[name] for name in PLACE]
     if after is not None:
-        place = after.created_at, after.tenant, after.job_id, after.run
-        answers = answers.where(result.c.created_at <= after.created_at, tuple_(*_PLACE) < place)
-    return answers.order_by(*(column.desc() for column in _PLACE)).limit(limit)
+        there = after.created_at, after.tenant, after.job_id, after.run
+        answers = answers.where(columns.created_at <= after.created_at, tuple_(*place) < there)
+    return answers.order_by(*(column.desc() for column in place)).limit(limit)
 
 
 def conditions(wanted: Wanted, dialect: str) -> list[ColumnElement[bool] | TextClause]:
@@ -67,24 +73,24 @@ def conditions(wanted: Wanted, dialect: str) -> list[ColumnElement[bool] | TextC
     return found
 
 
-def plain_conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    """The conditions but for those on names."""
+def plain_conditions(wanted: Wanted, columns: Columns = result.c) -> list[ColumnElement[bool]]:
+    """The conditions but for those on names, on these columns and those of the model version."""
     equal = {
-        result.c.task: None if wanted.task is None else wanted.task.value,
-        result.c.tenant: wanted.tenant,
-        result.c.label: wanted.label,
-        result.c.lang: wanted.lang,
-        result.c.bulk_id: wanted.bulk_id,
+        columns.task: None if wanted.task is None else wanted.task.value,
+        columns.tenant: wanted.tenant,
+        columns.label: wanted.label,
+        columns.lang: wanted.lang,
+        columns.bulk_id: wanted.bulk_id,
         model_version.c.model: wanted.model,
         model_version.c.version: wanted.version,
     }
-    found = [result.c.run == 0]  # what stands
+    found = [columns.run == 0]  # what stands
     found += [column == value for column, value in equal.items() if value is not None]
     bounds = [
-        (result.c.created_at.__ge__, wanted.since),
-        (result.c.created_at.__lt__, wanted.until),
-        (result.c.score.__ge__, wanted.least_score),
-        (result.c.score.__le__, wanted.most_score),
+        (columns.created_at.__ge__, wanted.since),
+        (columns.created_at.__lt__, wanted.until),
+        (columns.score.__ge__, wanted.least_score),
+        (columns.score.__le__, wanted.most_score),
     ]
     return found + [holds(value) for holds, value in bounds if value is not None]
 
