@@ -68,6 +68,8 @@ def test_a_part_goes_together_with_all_other_filters(world: World) -> None:
     assert jobs(world, "acme", lang="zh") == {"job-1"}
     assert jobs(world, "one", bulk_id="b") == {"job-2"}
     assert jobs(world, "bcm", entity="Acme Two") == {"job-3"}
+    assert jobs(world, "two", model="mood", version=1) == {"job-1", "job-3"}
+    assert jobs(world, "two", model="mood", version=2) == jobs(world, "two", model="no") == set()
     assert jobs(world, "acme", model="mood", version=1, since=LATER) == set()
     assert jobs(world, "acme", until=LATER) == {f"job-{n}" for n in range(5)}
     assert jobs(world, "none") == set()

@@ -115,8 +115,9 @@ def _places(wanted: Wanted, limit: int, after: Place | None) -> ScalarSelect[Any
     """Where the rows of the page lie that have a name with the wanted part."""
     assert wanted.part is not None
     found = rows_with(wanted.part, wanted.tenant)
-    joined = found.join(model_version, model_version.c.id == found.c.model_version_id)
     keys = [found.c[name] for name in ("at", *PLACE)]
-    rows = select(*keys).distinct().select_from(joined).where(*plain_conditions(wanted, found.c))
+    rows = select(*keys).distinct().where(*plain_conditions(wanted, found.c))
+    if wanted.model is not None or wanted.version is not None:
+        rows = rows.where(model_version.c.id == found.c.model_version_id)
     page = ordered(rows, limit, after, found.c).subquery("page")
     return select(page.c.at).scalar_subquery()
