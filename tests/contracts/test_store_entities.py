@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
@@ -9,7 +10,7 @@ from sqlalchemy import make_url, text
 from schemas.task import Task
 from tests.contracts.entity_bench import dictionary, in_answers, jobs, tags
 from tests.contracts.store_fixtures import on_postgres, store_url, world
-from tests.contracts.store_world import World
+from tests.contracts.store_world import World, manifest
 from workers.sql import by_name, parts, trigrams
 from workers.sql.engine import open_engine
 from workers.sql.entity_names import LONGEST
@@ -68,12 +69,21 @@ def test_a_part_goes_together_with_all_other_filters(world: World) -> None:
     assert jobs(world, "acme", lang="zh") == {"job-1"}
     assert jobs(world, "one", bulk_id="b") == {"job-2"}
     assert jobs(world, "bcm", entity="Acme Two") == {"job-3"}
-    assert jobs(world, "two", model="mood", version=1) == {"job-1", "job-3"}
-    assert jobs(world, "two", model="mood", version=2) == jobs(world, "two", model="no") == set()
     assert jobs(world, "acme", model="mood", version=1, since=LATER) == set()
     assert jobs(world, "acme", until=LATER) == {f"job-{n}" for n in range(5)}
     assert jobs(world, "none") == set()
     assert count_answers(world.engine, Wanted(part="acme")) == 5, "of all tasks"
+
+
+@pytest.mark.usefixtures("way")
+def test_a_part_goes_together_with_a_version(world: World) -> None:
+    second = world.registry.register(manifest(), "b" * 64, Path("/m/2"))
+    world.record(tags(world, 0, "Acme"), tags(world, 1, "Other"))
+    world.record(tags(world, 2, "Acme"), version=second)
+
+    assert jobs(world, "acme", model="mood") == {"job-0", "job-2"}
+    assert jobs(world, "acme", version=2) == {"job-2"}
+    assert jobs(world, "acme", model="none") == set()
 
 
 @pytest.mark.usefixtures("way")
