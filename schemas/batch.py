@@ -115,6 +115,9 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """Which models it may be sent work for."""
     group: str = ""
     """The model group that it is of; empty: of none."""
+    loading: tuple[str, ...] = ()
+    """Names of models among them whose live version it still loads: work for those is for others,
+    or waits."""
 
 
 _batch_decoder = msgspec.msgpack.Decoder(Batch)

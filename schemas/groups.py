@@ -7,7 +7,7 @@ model that is in none. A model may be in several groups.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -21,12 +21,18 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     """The models that a worker serves."""
 
     only: tuple[str, ...] = ()
-    """Their names; empty: all models but `others`."""
+    """Their names; empty: all models."""
     others: tuple[str, ...] = ()
-    """Names of models that are left to the workers of groups."""
+    """Names of models that it does not serve: they are left to the workers of groups."""
 
     def __contains__(self, model: object) -> bool:
-        return model in self.only if self.only else model not in self.others
+        return (not self.only or model in self.only) and model not in self.others
+
+    def without(self, models: Collection[str]) -> "Share":
+        """The same but these models."""
+        if not models:
+            return self
+        return Share(only=self.only, others=tuple(sorted({*self.others, *models})))
 
 
 EVERYTHING = Share()

@@ -32,6 +32,7 @@ from workers.desired import Routes
 from workers.duty import AWAY_S, repeat
 from workers.failure import kind
 from workers.intake import Intake, OpenLog
+from workers.lookout import Lookout
 from workers.outbox import Outbox
 from workers.ports import (
     HandOver,
@@ -43,7 +44,6 @@ from workers.ports import (
     Registry,
     ResultOutbox,
 )
-from workers.report import Report
 from workers.stream import Stream
 
 _log = logging.getLogger(__name__)
@@ -98,11 +98,9 @@ class Dispatcher:
     ) -> None:
         self._id = dispatcher_id
         self._settings = settings
-        self._heartbeat_s = heartbeat_s
         self._scheduler = scheduler
         self._outbox = Outbox(ledger, open_writer)
         self._stream = None if results is None else Stream(results, open_writer)
-        self._report = Report(time.monotonic())
         self._hand_over = hand_over
         self._ledger = ledger
         self._registry = registry
@@ -116,6 +114,7 @@ class Dispatcher:
         self._routing = Routing((), ())
         self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
         self._news = asyncio.Event()
+        self._lookout = Lookout(hand_over, scheduler, heartbeat_s / 2, self._news.set)
         self._draining = False
         self._ahead = threading.Semaphore(AHEAD)
         self._intake = Intake(
@@ -149,7 +148,7 @@ class Dispatcher:
         duties = [
             self._sending(),
             repeat("hand-over", 0.0, self._complete),
-            repeat("hand-over", self._heartbeat_s / 2, self._look),
+            repeat("hand-over", 0.0, self._lookout.watch),
             repeat("database", FLUSH_S, self._end),
             repeat("database", MARKS_S, self._advance),
             repeat("database", ROUTING_S, self._reroute),
@@ -288,18 +287,6 @@ class Dispatcher:
         for completion in await self._hand_over.completions(1.0):
             self._fence(self._scheduler.land(completion, time.monotonic()))
             self._news.set()
-
-    async def _look(self) -> None:
-        try:
-            workers = await self._hand_over.workers()
-        except UnavailableError:
-            self._scheduler.blind(time.monotonic())
-            raise
-        now = time.monotonic()
-        self._scheduler.see(workers, now)
-        self._report.look(self._scheduler.counts, self._scheduler.books.jobs, workers, now)
-        self._report.look_for_servers(self._scheduler.unserved(), now)
-        self._news.set()
 
     async def _end(self) -> None:
         """Tell SQL what has ended."""

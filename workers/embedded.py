@@ -61,7 +61,7 @@ class EmbeddedWorker:
         load: Load | None = None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Load the routed models and begin to take batches; returns when it does.
+        """Begin to take batches, and to load the routed versions beside; returns when it does.
 
         Args:
             settings: heartbeat and device.
@@ -87,9 +87,10 @@ class EmbeddedWorker:
             results=metrics.results(store.results),
             bus=bus,
             rollouts=store.rollouts,
+            profiles=store.profiles,
             release=resident,
+            on_useless=lambda error: embedded._fail(error),
         )
-        worker.load()
         station = Station(memory_transport.URL, worker)
         hand_over = MemoryHandOver(bus, dispatcher_id)
         embedded = cls(hand_over, station, queue_of(worker_id), on_failure)
@@ -114,10 +115,13 @@ class EmbeddedWorker:
         try:
             self._station.run(self._ready.set)
         except TextmillError as error:
-            self.failure = error
-            self._on_failure()
+            self._fail(error)
         finally:
             self._ready.set()
+
+    def _fail(self, error: TextmillError) -> None:
+        self.failure = error
+        self._on_failure()
 
 
 def _models(

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,8 +25,14 @@ Pulse = Callable[[float | None], None]
 """Told at each beat since when (`time.monotonic`) a batch runs; None when none does."""
 
 
-Loaded = Callable[[], tuple[tuple[int, ...], Costs]]
-"""Gives the versions that are loaded, and what their warm-up took."""
+class Loaded(NamedTuple):
+    """What of a worker's models is in memory."""
+
+    versions: tuple[int, ...]
+    costs: Costs
+    """What their warm-up took."""
+    loading: tuple[str, ...] = ()
+    """Names of models that it may not be sent work for yet."""
 
 
 def no_pulse(running_since: float | None) -> None:
@@ -39,7 +46,7 @@ class Heart:
         self,
         bus: Bus,
         state: WorkerState,
-        loaded: Loaded,
+        loaded: Callable[[], Loaded],
         heartbeat_s: float,
         pulse: Pulse = no_pulse,
     ) -> None:
@@ -105,8 +112,7 @@ class Heart:
     @property
     def state(self) -> WorkerState:
         """What the next beat will say."""
-        versions, costs = self._loaded()
-        return msgspec.structs.replace(self._state, versions=versions, costs=costs)
+        return msgspec.structs.replace(self._state, **self._loaded()._asdict())
 
     def stop(self) -> None:
         """Stop beating and withdraw the worker."""
@@ -121,8 +127,15 @@ class Heart:
         while not self._stopping.wait(self._heartbeat_s):
             self._announce()
 
+    def tell(self) -> None:
+        """Announce now what has changed; nothing before `start`."""
+        if self._thread.ident is not None and not self._stopping.is_set():
+            self._announce()
+
     def _announce(self) -> None:
-        self._pulse(self._since)
+        now = self._loaded()
+        if now.versions or not now.loading:  # before, there is no worker for the supervisor
+            self._pulse(self._since)
         with self._lock:
             try:
                 self._bus.announce(self.state)

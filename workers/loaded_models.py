@@ -1,9 +1,9 @@
-"""The model versions in a worker's memory: routed ones from the start, others when a batch asks.
+"""The model versions in a worker's memory: routed ones by `workers.replicas`, others when a batch
+asks.
 
 A version is here only when its files had the digest that the registry and the batch name, when it
 is warm, and when it gave its sample answers again. One that cannot be loaded is told as
-ArtifactError and tried anew the next time; the others go on. A worker that can load none of the
-routed ones does not start: it would be the quickest of all, at failing.
+ArtifactError and tried anew the next time; the others go on.
 
 What a version takes is measured as it is loaded. The least recently used leaves when there are too
 many, or when together they take more than the budget; a version that exceeds it alone is refused,
@@ -17,13 +17,13 @@ from collections.abc import Callable, Collection
 from functools import lru_cache, partial
 from typing import Final
 
-from schemas.batch import Costs
 from schemas.errors import ArtifactError
-from schemas.groups import EVERYTHING, Share
 from schemas.settings import variable_of
 from workers.core.cost import Cost, array, fit
 from workers.desired import NO_ROOM
+from workers.heart import Loaded
 from workers.inference import TextModel
+from workers.lack import Lack
 from workers.ports import ModelVersion, Registry
 from workers.shelf import Kept, Shelf
 
@@ -53,10 +53,6 @@ class NoRoomError(ArtifactError):
     """A version that fits only in the place of others that must stay."""
 
 
-class NothingLoadedError(ArtifactError):
-    """None of the routed versions can be loaded here; a new process may."""
-
-
 class LoadedModels:
     """Models by version, for any thread; one loads at a time."""
 
@@ -68,7 +64,6 @@ class LoadedModels:
         *,
         memory_mib: int = 0,
         used: Used = lambda: 0,
-        share: Share = EVERYTHING,
     ) -> None:
         """
         Args:
@@ -77,7 +72,6 @@ class LoadedModels:
             capacity: versions in memory at most.
             memory_mib: what they may take together; 0: no limit.
             used: asked before and after each load; what was added is what the version takes.
-            share: the models whose routed versions are loaded from the start.
         """
         self._registry = registry
         self._load = load
@@ -85,13 +79,11 @@ class LoadedModels:
         self._memory_mib = memory_mib
         self.memory_limit = memory_mib * _MIB
         """Bytes that they may take together; 0: no limit."""
-        self._share = share
         self._lock = threading.Lock()
         self._loading = threading.Lock()
-        self._missing: dict[int, ModelVersion] = {}
         self._used_at: dict[int, float] = {}
-        self.failures: dict[int, str] = {}
-        """Why versions that routes name could not be loaded at the start."""
+        self.lack = Lack()
+        """What routes lead to and is not here, as `workers.replicas` saw it last."""
         self._shelf = Shelf(capacity, memory_mib * _MIB)
         self._sizes: dict[str, int] = {}
         self.left = 0
@@ -109,56 +101,14 @@ class LoadedModels:
         with self._lock:
             return self._shelf.size
 
-    def loaded(self) -> tuple[tuple[int, ...], Costs]:
+    def loaded(self) -> Loaded:
         """The loaded versions, and what batches cost by the timings of those that have any."""
+        loading = self.lack.loading  # before the models, so that what is in neither is not wanted
         with self._lock:
             models = self._shelf.models
         timed = ((version_id, model.timings) for version_id, model in models.items())
         costs = tuple((version_id, _cost(tuple(some))) for version_id, some in timed if some)
-        return tuple(models), costs
-
-    @property
-    def missing(self) -> tuple[int, ...]:
-        """Routed versions that could not be loaded so far."""
-        return tuple(self._missing)
-
-    def load_routed(self) -> None:
-        """Load the versions that routes name, as many as there is room for; a failure is logged.
-
-        Those that would drive out others wait until a batch asks for them.
-
-        Raises:
-            NothingLoadedError: there are routes, and none of their versions can be loaded.
-            UnavailableError: the registry does not answer.
-        """
-        routes = self._registry.routes().values()
-        routed = {route.version_id: route for route in routes if route.name in self._share}
-        self._missing = dict(routed)
-        self._load_missing()
-        for version_id in self.versions:
-            self._used_at[version_id] = time.monotonic()
-        if routed and not self.versions:
-            raise NothingLoadedError(
-                f"None of the {len(routed)} routed model versions can be loaded here; see above."
-            )
-
-    def _load_missing(self) -> None:
-        for version in list(self._missing.values()):
-            with self._lock:
-                full = not self._shelf.has_room(self._sizes.get(version.digest, 0))
-            if full or self.left:
-                self._missing.clear()  # loading more now would only drive out others
-                return
-            try:
-                self.get(version.version_id, version.digest)
-            except TooLargeError as error:
-                self.failures[version.version_id] = str(error)
-                _log.error("%s", error)
-            except ArtifactError as error:
-                self.failures[version.version_id] = str(error)
-                _log.error("Cannot serve %s: %s", version, error)
-                continue
-            del self._missing[version.version_id]
+        return Loaded(tuple(models), costs, loading)
 
     def get(self, version_id: int, digest: str) -> TextModel:
         """The model of a version, loaded if need be.
@@ -185,7 +135,6 @@ class LoadedModels:
         with self._loading:
             if self._known(version.version_id, version.digest) is None:
                 self._fetch(version, make_room)
-        self._missing.pop(version.version_id, None)
 
     def unload(self, version_id: int, unused_s: float) -> bool:
         """Give up a version that no batch has asked for since so many seconds; False: one has."""

@@ -11,7 +11,7 @@ All but `HandOver` and `Bus` are called from threads and may block; `HandOver` i
 awaited from the dispatcher's loop. All raise `UnavailableError` when a service does not answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -287,6 +287,9 @@ class HandOver(Protocol):
     async def completions(self, timeout_s: float) -> Sequence[Completion]:
         """Wait for completions addressed to this dispatcher; empty after `timeout_s`."""
 
+    async def want(self, models: Collection[str]) -> None:
+        """Let workers that still load know for which models jobs wait now; holds for seconds."""
+
     async def close(self) -> None:
         """Give back connections."""
 
@@ -302,6 +305,9 @@ class Bus(Protocol):
 
     def complete(self, reply_to: str, completion: Completion) -> None:
         """Report a batch to the dispatcher that sent it."""
+
+    def wanted(self, models: Sequence[str]) -> Collection[str]:
+        """Those of these models for which jobs wait, and no worker serves them yet."""
 
 
 class LogWriter(Protocol):

@@ -6,23 +6,29 @@
 Both have a thread of their own. A load that fails is reported with its reason and does not touch
 what serves. News of a change wakes the keeper; without any it looks every few seconds, so either
 way alone suffices.
+
+A start is the same: everything is to be loaded, one version after the other, the most urgent first
+(`workers.urgency`). Dispatchers are told for which models it may not be sent work yet
+(`workers.lack`), and a worker that can load none of the routed versions is given up.
 """
 
 import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
 
 from schemas.errors import ArtifactError, UnavailableError
-from workers.core.rollout import Load, Unload, next_actions, wanted_versions
+from workers.core.rollout import Action, Load, Unload, next_actions, wanted_versions
 from workers.desired import Here, Replica, ReplicaState, Rollouts, Snapshot
 from workers.failure import kind
+from workers.lack import lack
 from workers.loaded_models import LoadedModels
 from workers.ports import ModelVersion
+from workers.urgency import Urgency
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +47,21 @@ Wait = Callable[[float], bool]
 """Waits for news of a change for so many seconds at most; whether there were some."""
 
 
+class NothingLoadedError(ArtifactError):
+    """None of the routed versions can be loaded here; a new process may."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told of what becomes of the versions, in the keeper's thread."""
+
+    changed: Callable[[], object] = lambda: None
+    """Other versions are here, or other ones are still to be loaded."""
+    released: Callable[[], object] = gc.collect
+    """Versions were given up, so that their memory is free."""
+    useless: Callable[[NothingLoadedError], object] = lambda error: None
+    """There are routed versions, and none can be loaded."""
+
+
 class Replicas:
     """What one worker has and should have."""
 
@@ -49,22 +70,25 @@ class Replicas:
         models: LoadedModels,
         rollouts: Rollouts,
         here: Here,
+        urgency: Urgency,
+        told: Told,
         wait: Wait | None = None,
-        release: Callable[[], object] = gc.collect,
     ) -> None:
         """
         Args:
             models: where versions are loaded.
             rollouts: what shall be, and where it is told what is.
             here: the worker; its memory and heartbeat are filled in.
+            urgency: which version is loaded first.
+            told: who is told what happens.
             wait: for news; None: there are none.
-            release: called after versions were given up, so that their memory is free.
         """
         self._models = models
         self._rollouts = rollouts
         self._here = here
+        self._urgency = urgency
+        self._told = told
         self._wait = wait or self._sleep
-        self._release = release
         self._said: dict[int, Replica] = {}
         self._led: set[int] = set()
         """Versions that a route led to, or should: they are given up when none does."""
@@ -77,9 +101,9 @@ class Replicas:
         ]
 
     def start(self) -> None:
-        """Report what is loaded, and keep it as it should be from now on."""
-        for version_id, reason in self._models.failures.items():
-            self._note(version_id, "FAILED", reason)
+        """Report the worker, see what is to be loaded, and keep it so from now on."""
+        self._trying(self.say)
+        self._trying(self._see)
         for thread in self._threads:
             thread.start()
 
@@ -93,7 +117,8 @@ class Replicas:
 
     def _keep(self) -> None:
         while not self._stopping.is_set():
-            self._trying(self.look)
+            if self._trying(self.look):
+                continue  # there is more to load
             until = time.monotonic() + POLL_S
             while not self._stopping.is_set() and time.monotonic() < until:
                 if self._wait(_LOOK_S):
@@ -108,10 +133,10 @@ class Replicas:
         self._stopping.wait(seconds)
         return False
 
-    def _trying(self, duty: Callable[[], object]) -> None:
+    def _trying(self, duty: Callable[[], object]) -> object:
         """The edge of the threads: what is loaded serves on, whatever happens here."""
         try:
-            duty()
+            done = duty()
         except UnavailableError as error:
             if self._reachable:
                 _log.warning("%s Changes of routes are not seen now.", error)
@@ -120,20 +145,43 @@ class Replicas:
             _log.error("Versions are not kept up: %s.", kind(error))
         else:
             self._reachable = True
+            return done
+        return None
 
-    def look(self) -> None:
-        """Load what is to be loaded, give up what is to be given up."""
+    def look(self) -> bool:
+        """Give up what is to be given up, load one version of what is to be loaded; whether there
+        was one."""
+        snapshot, due, gone = self._see()
+        if any([self._unload(action) for action in gone]):
+            self._told.released()
+            self.say()
+        if due:
+            self._load(self._urgency.first(due), snapshot, len(due) - 1)
+        return bool(due)
+
+    def _see(self) -> tuple[Snapshot, list[Load], list[Unload]]:
+        """What should be, and what is to be loaded and given up for it; tells who must know."""
         snapshot = self._rollouts.snapshot()
         self._led |= wanted_versions(snapshot)
-        gone = False
-        for action in next_actions(snapshot):
-            if isinstance(action, Load) and self._is_mine(action) and not self._stopping.is_set():
-                self._load(action, snapshot)
-            elif isinstance(action, Unload) and self._is_mine(action):
-                gone |= self._unload(action)
-        if gone:
-            self._release()
-            self.say()
+        mine = [one for one in next_actions(snapshot) if self._is_mine(one)]
+        due = [one for one in mine if isinstance(one, Load)]
+        self._note_lack(snapshot, {one.version.version_id for one in due})
+        return snapshot, due, [one for one in mine if isinstance(one, Unload)]
+
+    def _note_lack(self, snapshot: Snapshot, due: Collection[int]) -> None:
+        """Note what is not here; dispatchers are told for which models they have to wait."""
+        routed = {one.live.version_id: one.live for one in snapshot.routes}
+        mine = {key: one for key, one in routed.items() if one.name in self._here.serves}
+        before = self._models.lack
+        self._models.lack = lack(mine, self._models.versions, due, self._said)
+        if self._models.lack.loading != before.loading:
+            self._told.changed()
+        if self._models.lack.useless and not self._stopping.is_set():
+            self._told.useless(
+                NothingLoadedError(
+                    f"None of the {len(mine)} routed model versions can be loaded here; see above."
+                )
+            )
 
     def say(self) -> None:
         """Tell SQL that the worker lives, and what it has."""
@@ -152,10 +200,10 @@ class Replicas:
             here = msgspec.structs.replace(self._here, memory_bytes=sum(sizes.values()))
             self._rollouts.beat(here, list((self._said | ready).values()))
 
-    def _is_mine(self, action: Load | Unload) -> bool:
-        return action.worker_id == self._here.worker_id
+    def _is_mine(self, action: Action) -> bool:
+        return isinstance(action, Load | Unload) and action.worker_id == self._here.worker_id
 
-    def _load(self, action: Load, snapshot: Snapshot) -> None:
+    def _load(self, action: Load, snapshot: Snapshot, further: int) -> None:
         version = action.version
         self._note(version.version_id, "LOADING", "")
         try:
@@ -174,12 +222,13 @@ class Replicas:
             self._note(version.version_id, "FAILED", kind(error))
             raise
         else:
-            self._loaded(version)
+            self._loaded(version, further)
         finally:
             self.say()
 
-    def _loaded(self, version: ModelVersion) -> None:
-        _log.info("%s@%d is loaded and warm.", version.name, version.version)
+    def _loaded(self, version: ModelVersion, further: int) -> None:
+        rest = f"{further} more to load" if further else "all are loaded"
+        _log.info("%s@%d is loaded and warm: ready; %s.", version.name, version.version, rest)
         self._said.pop(version.version_id, None)
 
     def _unload(self, action: Unload) -> bool:

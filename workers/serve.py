@@ -21,7 +21,8 @@ from workers.metrics.exposition import Exposition
 async def serve(
     settings: Settings, stop: asyncio.Event, ready: Callable[[Store], None] = lambda store: None
 ) -> None:
-    """Serve until `stop` is set; `ready` is told when models are loaded and jobs are taken.
+    """Serve until `stop` is set; `ready` is told when jobs are taken. Those of a model are answered
+    as soon as it is loaded.
 
     Raises:
         TextmillError: something that is needed is missing; the message says what to do.

@@ -36,9 +36,10 @@ from workers.inference import STRAIGHT, ModelFailedError, Read, Way, read, solve
 from workers.loaded_models import LoadedModels
 from workers.memory import Memory
 from workers.persister import Persister, Work
-from workers.ports import Bus, Results
-from workers.replicas import Replicas, Wait
+from workers.ports import Bus, Profiles, Results
+from workers.replicas import NothingLoadedError, Replicas, Told, Wait
 from workers.stage import Stage
+from workers.urgency import Urgency
 
 _log = logging.getLogger(__name__)
 PASSED_TOKENS: Final = 4096
@@ -65,8 +66,10 @@ class Worker:
         pulse: Pulse = no_pulse,
         on_broken: Callable[[], None] = lambda: None,
         rollouts: Rollouts,
+        profiles: Profiles,
         wait: Wait | None = None,
         release: Callable[[], object] = gc.collect,
+        on_useless: Callable[[NothingLoadedError], object] = lambda error: None,
         share: Share = EVERYTHING,
         group: str = "",
     ) -> None:
@@ -83,8 +86,10 @@ class Worker:
             pulse: told at each beat since when a batch runs.
             on_broken: called when batch after batch fails on the model's own samples.
             rollouts: which versions it should have, and where it says which it has.
+            profiles: what was asked for before.
             wait: for news of changes; None: there are none, it looks every few seconds.
             release: called after versions were given up.
+            on_useless: called when none of the routed versions can be loaded.
             share: the models that dispatchers may send it work for.
             group: the name of that share; empty: all models that are in no group.
         """
@@ -99,7 +104,9 @@ class Worker:
             memory_bytes=0,
             heartbeat_at=0.0,
         )
-        self._replicas = Replicas(models, rollouts, here, wait, release)
+        told = Told(changed=lambda: self.heart.tell(), released=release, useless=on_useless)
+        urgency = Urgency(bus.wanted, profiles.profiles)
+        self._replicas = Replicas(models, rollouts, here, urgency, told, wait)
         self._on_broken = on_broken
         self._broken = 0
         self._draining = False
@@ -120,23 +127,15 @@ class Worker:
         self._computer = Computer(self._compute)
         self._parser: Stage[Batch] = Stage("parse", self._parse)
 
-    def load(self) -> None:
-        """Load and warm the routed versions.
-
-        Raises:
-            NothingLoadedError: there are some, and none can be loaded.
-            UnavailableError: the registry does not answer.
-        """
-        self._models.load_routed()
-
     def start(self) -> None:
-        """Announce the worker; batches may come from now on."""
+        """Announce the worker and begin to load what it should have; batches may come from now on,
+        of each model once its live version is loaded and warm."""
         self._persister.start()
         self._quick_persister.start()
         self._computer.start()
         self._parser.start()
+        self._replicas.start()  # first: the announcement says what is not to be sent yet
         self.heart.start()
-        self._replicas.start()
 
     def run_batch(self, message: bytes) -> None:
         """Hand one batch on to be parsed and computed; one that passes is parsed here, before those

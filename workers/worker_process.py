@@ -34,13 +34,14 @@ from workers.handover.redis_bus import RedisBus
 from workers.handover.remote import RemoteControl, name_of
 from workers.handover.station import Station
 from workers.heart import no_pulse
-from workers.loaded_models import LoadedModels, NothingLoadedError
+from workers.loaded_models import LoadedModels
 from workers.logs import speak
 from workers.metrics.exposition import Exposition
 from workers.metrics.worker import WorkerMetrics
 from workers.model_memory import resident
 from workers.null_model import loader
 from workers.pulse import PulseFile
+from workers.replicas import NothingLoadedError
 from workers.supervised import EXIT_BROKEN, EXIT_UNAVAILABLE, EXIT_USAGE
 from workers.worker import Worker
 
@@ -131,7 +132,7 @@ class WorkerProcess:
             bus.close()
 
     def _leave(self) -> None:
-        if self._station is None:  # still loading: nothing is in hand
+        if self._station is None:  # TensorFlow is still imported: nothing is in hand
             os._exit(0)
         self._station.stop()
 
@@ -152,7 +153,6 @@ class WorkerProcess:
             heart, name = worker.heart, name_of(self._post.device)
             remote = RemoteControl(self._redis_url(), name, lambda: heart.state, lambda: heart.done)
             with Exposition(registry, self._metrics_port(), f"worker {self._post.device}"):
-                worker.load()
                 self._station = Station(self._redis_url(), worker)
                 remote.start()
                 self._station.run(lambda: _log.info("%s takes batches", worker.worker_id))
@@ -175,7 +175,9 @@ class WorkerProcess:
             bus=bus,
             pulse=PulseFile(self._post.pulse) if self._post.pulse else no_pulse,
             on_broken=self._break,
+            on_useless=self._give_up,
             rollouts=store.rollouts,
+            profiles=store.profiles,
             wait=RedisNews(self._redis_url()).wait,
             release=resident,
             share=self._share(),
@@ -184,18 +186,17 @@ class WorkerProcess:
 
     def _models(self, store: Store, metrics: WorkerMetrics) -> LoadedModels:
         memory_mib = self._settings.worker.memory_mib
-        share = self._share()
         if self._post.model:
             _log.warning("Answers are made up: --model %s reads no text.", self._post.model)
             load = metrics.load(loader(self._post.model))
-            return metrics.watch(LoadedModels(store.registry, load, share=share))
+            return metrics.watch(LoadedModels(store.registry, load))
         from workers.model_loading import loader as checked_loader  # imports TensorFlow
         from workers.model_loading import memory_used
 
         settle()
         load = metrics.load(checked_loader(open_store(self._settings)))
         return metrics.watch(
-            LoadedModels(store.registry, load, memory_mib=memory_mib, used=memory_used, share=share)
+            LoadedModels(store.registry, load, memory_mib=memory_mib, used=memory_used)
         )
 
     def _share(self) -> Share:
@@ -203,6 +204,9 @@ class WorkerProcess:
 
     def _break(self) -> None:
         self._broken = True
+
+    def _give_up(self, error: NothingLoadedError) -> None:
+        self._failure, self._broken = error, True
 
     def _redis_url(self) -> str:
         if not self._settings.redis.url:

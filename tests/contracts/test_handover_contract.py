@@ -15,6 +15,7 @@ from tests.contracts.handover_rigs import (
     rig_of,
     working,
 )
+from workers.handover import naming
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -198,3 +199,22 @@ def test_idle_hand_over_stops_quickly(rig: Rig) -> None:
         time.sleep(0.3)
         started = time.monotonic()
     assert time.monotonic() - started < 5
+
+
+def test_a_worker_that_loads_is_told_what_jobs_wait_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(naming, "WANTED_TTL_S", 1)
+
+    async def play() -> None:
+        dispatcher, bus = rig.hand_over("d1"), rig.bus()
+        assert not bus.wanted(["mood", "topic"])
+        assert not bus.wanted([])
+        await dispatcher.want([])
+        await dispatcher.want({"mood", "names"})
+        assert set(bus.wanted(["mood", "topic"])) == {"mood"}
+        await asyncio.sleep(1.1)
+        assert not bus.wanted(["mood", "topic"]), "nobody has said so for a while"
+        await dispatcher.close()
+
+    asyncio.run(play())

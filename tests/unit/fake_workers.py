@@ -5,7 +5,7 @@ another text shows.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import blake2b
 from itertools import count
 
@@ -60,6 +60,7 @@ class MemoryHandOver:
         self._store = store
         self._ttl_s = ttl_s
         self._numbers = count(1)
+        self.wanted: set[str] = set()
         self._queues: dict[str, asyncio.Queue[bytes]] = {}
         self._states: dict[str, WorkerState] = {}
         self._completions: asyncio.Queue[bytes] = asyncio.Queue()
@@ -85,6 +86,10 @@ class MemoryHandOver:
                 return [decode_completion(await self._completions.get())]
         except TimeoutError:
             return ()
+
+    async def want(self, models: Collection[str]) -> None:
+        self._answer()
+        self.wanted |= set(models)
 
     async def close(self) -> None:
         self.closed = True

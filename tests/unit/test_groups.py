@@ -9,13 +9,13 @@ from schemas.groups import EVERYTHING, Share, parse, share_of
 from tests.unit.examples import delivery, version, worker
 from tests.unit.story import PATIENCE_S, Story
 from tests.unit.worker_fakes import FakeRegistry, HashModel
+from tests.unit.worker_world import World
 from workers.core.batcher import Batcher
 from workers.core.cost import Cost
 from workers.core.costs import Price
 from workers.core.flight import Flight
 from workers.core.flights import CREDITS
 from workers.core.formed import Limits, Place
-from workers.loaded_models import LoadedModels
 from workers.report import LONELY_S, Report
 
 GROUPS = parse("heavy = summary-zh, summary-en ; titles=topic-zh,summary-en")
@@ -177,6 +177,8 @@ def test_a_version_without_workers_is_said_once(caplog: pytest.LogCaptureFixture
 def test_a_worker_loads_the_routed_versions_of_its_group_alone() -> None:
     registry = FakeRegistry(HEAVY_ONE, version(3))  # odd keys are routed
     for share, loaded in ((HEAVY, (1,)), (REST, (3,)), (EVERYTHING, (1, 3))):
-        models = LoadedModels(registry, lambda wanted: HashModel(wanted.digest), share=share)
-        models.load_routed()
-        assert models.versions == loaded
+        world = World(registry=registry, share=share)
+        world.models = {one.digest: HashModel(one.digest) for one in registry.all}
+        world.start()
+        assert world.loaded.versions == loaded
+        world.worker.finish()

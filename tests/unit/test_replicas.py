@@ -44,9 +44,7 @@ def wish(world: World, version: int, **changes: Any) -> Deployment:
 def started(capacity: int = 8) -> World:
     world = World(capacity=capacity)
     world.models["d4"] = HashModel("d4")
-    world.worker.load()
-    world.worker.start()
-    until(lambda: world.rollouts.here)
+    world.start()
     return world
 
 

@@ -18,7 +18,7 @@ from workers.memory import FEWEST_TOKENS, RECOVERY_S, Memory
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World()
+    world = World(routed=False)
     world.worker.start()
     yield world
     world.worker.finish()
@@ -50,12 +50,14 @@ def test_a_version_is_loaded_when_a_batch_names_it_and_then_kept(world: World) -
 
 
 def test_routed_versions_are_loaded_at_the_start_and_a_damaged_one_is_told(
-    world: World, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    world = World()
     del world.models["d3"]
-    world.worker.load()
+    world.start()
     assert world.loaded.versions == (1, 5)
-    assert "Cannot serve tone@3" in caplog.text
+    assert "Cannot load tone@3" in caplog.text
+    world.worker.finish()
 
 
 def test_the_least_used_version_leaves_when_there_are_too_many() -> None:
@@ -177,7 +179,7 @@ def test_the_batch_in_hand_is_announced_before_it_is_touched(world: World) -> No
 
 
 def test_heartbeats_go_on_and_name_the_versions() -> None:
-    world = World(heartbeat_s=0.02)
+    world = World(heartbeat_s=0.02, routed=False)
     world.worker.start()
     world.run("a")
     count = len(world.bus.states)
@@ -192,7 +194,7 @@ def test_a_bus_that_goes_away_is_told_once_and_batches_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    world = World(heartbeat_s=0.02)
+    world = World(heartbeat_s=0.02, routed=False)
     world.worker.start()
     world.bus.away = True
     until(lambda: "does not answer" in caplog.text)
@@ -272,9 +274,8 @@ def test_what_the_warm_up_took_is_announced() -> None:
     cost = Cost(1e-3, 2e-6)
     shapes = ((1, 16), (32, 16), (32, 64))
     world.models["d1"].timings = [(*shape, cost.seconds(*shape)) for shape in shapes]
-    world.worker.load()
-    world.worker.start()
-    until(lambda: bool(world.bus.states))
+    world.start()
+    until(lambda: bool(world.bus.states[-1].costs))
     world.worker.finish()
     ((version_id, prices),) = world.bus.states[-1].costs
     assert version_id == 1

@@ -3,15 +3,17 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from schemas.errors import ArtifactError
 from schemas.settings import Settings
 from tests.unit.worker_fakes import (
+    FakeProfiles,
     FakeRegistry,
     FakeResults,
     FakeRollouts,
@@ -21,7 +23,7 @@ from tests.unit.worker_fakes import (
     version,
 )
 from workers.embedded import EmbeddedWorker
-from workers.loaded_models import NothingLoadedError
+from workers.replicas import NothingLoadedError
 
 
 class Shelf:
@@ -31,6 +33,7 @@ class Shelf:
         self.registry = FakeRegistry(version(1, "d1"))
         self.results = FakeResults()
         self.rollouts = FakeRollouts(self.registry)
+        self.profiles = FakeProfiles()
 
 
 class StuckModel(HashModel):
@@ -53,10 +56,11 @@ def model() -> Iterator[StuckModel]:
     model.free.set()
 
 
-def started(load: Any) -> EmbeddedWorker:
+def started(load: Any, on_failure: Callable[[], None] = lambda: None) -> EmbeddedWorker:
     store: Any = Shelf()
     settings = Settings(data_dir=Path("/nowhere"))
-    return EmbeddedWorker.start(settings, store, "dispatcher", CollectorRegistry(), load)
+    registry = CollectorRegistry()
+    return EmbeddedWorker.start(settings, store, "dispatcher", registry, load, on_failure)
 
 
 def test_a_model_that_hangs_does_not_keep_serve_from_ending(
@@ -81,12 +85,16 @@ def test_a_batch_in_hand_is_finished(model: StuckModel, caplog: pytest.LogCaptur
     assert worker.failure is None
 
 
-def test_without_a_model_it_does_not_start() -> None:
+def test_without_a_model_it_gives_up() -> None:
     def fail(_: object) -> Any:
-        raise NothingLoadedError("damaged")
+        raise ArtifactError("damaged")
 
-    with pytest.raises(NothingLoadedError, match="None of the 1 routed"):
-        started(fail)
+    ended = threading.Event()
+    worker = started(fail, ended.set)
+    assert ended.wait(5)
+    assert isinstance(worker.failure, NothingLoadedError)
+    assert "None of the 1 routed" in str(worker.failure)
+    worker.stop()
 
 
 async def send(worker: EmbeddedWorker) -> None:

@@ -12,7 +12,7 @@ from tests.unit.worker_world import World
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World(heartbeat_s=0.01)
+    world = World(heartbeat_s=0.01, routed=False)
     world.worker.start()
     yield world
     world.worker.finish()

@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ArtifactError
-from tests.unit.worker_fakes import FakeRegistry, HashModel, version
+from tests.unit.worker_fakes import FakeRegistry, HashModel, until, version
+from tests.unit.worker_world import World
 from workers.inference import TextModel
-from workers.loaded_models import LoadedModels, NothingLoadedError, TooLargeError
+from workers.lack import Lack
+from workers.loaded_models import LoadedModels, TooLargeError
 from workers.ports import ModelVersion
+from workers.replicas import NothingLoadedError
 from workers.shelf import Kept, Shelf
 
 MIB = 2**20
@@ -25,8 +28,8 @@ class Machine:
         self.in_use = 600 * MIB
         self.library = library * MIB
         self.loads: list[str] = []
-        registry = FakeRegistry(*(version(n, f"d{n}") for n in range(1, len(sizes) + 1)))
-        self.models = LoadedModels(registry, self.load, memory_mib=budget, used=self.used)
+        self.registry = FakeRegistry(*(version(n, f"d{n}") for n in range(1, len(sizes) + 1)))
+        self.models = LoadedModels(self.registry, self.load, memory_mib=budget, used=self.used)
 
     def load(self, wanted: ModelVersion) -> TextModel:
         self.loads.append(wanted.digest)
@@ -101,19 +104,29 @@ def test_weights_are_the_least_that_a_version_takes() -> None:
     assert machine.models.memory == 7 * MIB
 
 
+def started(machine: Machine) -> list[NothingLoadedError]:
+    """A worker with these models, which loads what is routed: odd keys."""
+    given_up: list[NothingLoadedError] = []
+    world = World(registry=machine.registry, models=machine.models, on_useless=given_up.append)
+    world.worker.start()
+    until(lambda: given_up or not machine.models.lack.loading)
+    world.worker.finish()
+    return given_up
+
+
 def test_at_the_start_no_routed_version_drives_out_another() -> None:
-    machine = Machine(40, 30, 40, 10, 5, budget=100)
-    machine.models.load_routed()
-    assert machine.models.left <= 1
-    assert machine.models.missing == ()
+    machine = Machine(40, 0, 30, 0, 40, 0, 10, 0, 5, budget=100)
+    started(machine)
+    assert machine.models.left == 0
+    assert machine.models.versions == (1, 3, 7, 9)
+    assert machine.models.lack == Lack(), "one without room is not missing"
 
 
-def test_a_worker_whose_budget_holds_no_routed_version_does_not_start(
+def test_a_worker_whose_budget_holds_no_routed_version_is_given_up(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    machine = Machine(40, 30, 40, budget=20)
-    with pytest.raises(NothingLoadedError):
-        machine.models.load_routed()
+    given_up = started(Machine(40, 0, 30, 0, 40, budget=20))
+    assert given_up
     assert "takes 40 MiB, more than the 20 that all models may take" in caplog.text
 
 

@@ -37,7 +37,7 @@ def model() -> SlowModel:
 
 @pytest.fixture
 def world(model: SlowModel) -> Iterator[World]:
-    world = World(heartbeat_s=0.02)
+    world = World(heartbeat_s=0.02, routed=False)
     world.models["d1"] = model
     world.worker.start()
     yield world
@@ -72,7 +72,7 @@ def test_a_third_batch_waits_untouched(world: World, model: SlowModel) -> None:
 
 
 def test_a_batch_passes_between_two_arrays_of_the_running_one(model: SlowModel) -> None:
-    world = World(heartbeat_s=0.02)
+    world = World(heartbeat_s=0.02, routed=False)
     world.models["d1"] = model
     world.worker.start()
     far_apart = [item(0, "a"), item(1, "b" * 500)]
@@ -129,7 +129,7 @@ def test_the_time_of_the_batch_behind_begins_when_it_is_the_first(
 
 
 def test_the_end_comes_when_all_in_hand_is_written(model: SlowModel) -> None:
-    world = World()
+    world = World(routed=False)
     world.models["d1"] = model
     world.worker.start()
     for name in ("b1", "b2"):

@@ -25,7 +25,7 @@ from schemas.task import Task
 from workers.desired import Deployment, Here, Replica, Route, RouteKey, Snapshot
 from workers.inference import TextModel, read, solve
 from workers.memory import Memory
-from workers.ports import Answer, ModelVersion, Recorded
+from workers.ports import Answer, ModelVersion, Profile, Recorded
 
 PARTITION = Partition("a" * 32, 3, "textmill.jobs.sentiment")
 
@@ -172,6 +172,7 @@ class FakeBus:
     def __init__(self) -> None:
         self.states: list[WorkerState] = []
         self.withdrawn: list[str] = []
+        self.waited_for: set[str] = set()
         self.completions: list[Completion] = []
         self.away = False
         self._came = threading.Condition()
@@ -189,6 +190,10 @@ class FakeBus:
         with self._came:
             self.completions.append(completion)
             self._came.notify_all()
+
+    def wanted(self, models: Sequence[str]) -> Sequence[str]:
+        self._answer()
+        return [model for model in models if model in self.waited_for]
 
     def wait_for(self, number: int, timeout_s: float = 5.0) -> list[Completion]:
         with self._came:
@@ -238,6 +243,19 @@ class FakeRegistry:
     def _answer(self) -> None:
         if self.away:
             raise UnavailableError("the database does not answer")
+
+
+class FakeProfiles:
+    """What was asked for before."""
+
+    def __init__(self, *known: Profile) -> None:
+        self.known = known
+
+    def profiles(self) -> Sequence[Profile]:
+        return self.known
+
+    def keep(self, profiles: Sequence[Profile]) -> None:
+        raise NotImplementedError("a worker keeps none")
 
 
 class FakeRollouts:

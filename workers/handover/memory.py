@@ -8,11 +8,10 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from schemas.batch import Batch, Completion, WorkerState, encode
-from workers.handover import memory_transport
-from workers.handover.naming import BEATS
+from workers.handover import memory_transport, naming
 from workers.handover.sender import Sender
 
 
@@ -20,10 +19,11 @@ class MemoryBus:
     """`Bus` in this process."""
 
     def __init__(self, heartbeat_s: float) -> None:
-        self._valid_s = heartbeat_s * BEATS
+        self._valid_s = heartbeat_s * naming.BEATS
         self._lock = threading.Lock()
         self._states: dict[str, tuple[WorkerState, float]] = {}
         self._mailboxes: dict[str, Mailbox] = {}
+        self._wanted: dict[str, float] = {}
 
     def announce(self, state: WorkerState) -> None:
         """Heartbeat: valid for five intervals."""
@@ -48,6 +48,18 @@ class MemoryBus:
         with self._lock:
             self._states = {k: v for k, v in self._states.items() if v[1] > now}
             return [state for state, _ in self._states.values()]
+
+    def want(self, models: Collection[str]) -> None:
+        """Say for which models jobs wait, for a while."""
+        until = time.monotonic() + naming.WANTED_TTL_S
+        with self._lock:
+            self._wanted |= dict.fromkeys(models, until)
+
+    def wanted(self, models: Sequence[str]) -> frozenset[str]:
+        """Those of these models for which a dispatcher says that jobs wait."""
+        now = time.monotonic()
+        with self._lock:
+            return frozenset(one for one in models if self._wanted.get(one, now) > now)
 
     def open_mailbox(self, dispatcher_id: str) -> "Mailbox":
         """Where completions for this dispatcher arrive from now on."""
@@ -108,6 +120,10 @@ class MemoryHandOver:
     async def completions(self, timeout_s: float) -> Sequence[Completion]:
         """Wait for completions addressed to this dispatcher; empty after `timeout_s`."""
         return await self._mailbox.take(timeout_s)
+
+    async def want(self, models: Collection[str]) -> None:
+        """Let workers that still load know for which models jobs wait."""
+        self._bus.want(models)
 
     async def close(self) -> None:
         """Leave the bus."""

@@ -4,6 +4,7 @@
     textmill:worker:<worker>        string  WorkerState                   five heartbeats
     textmill:workers                set     who may have such a key       an hour after the last one
     textmill:done:<dispatcher>      list    completions                   DONE_TTL_S after the last
+    textmill:wanted:<model>         string  jobs wait for it              WANTED_TTL_S
 
 The first is Celery's; a batch lies in it with its texts, so it must not outlive its worker by long.
 """
@@ -16,6 +17,8 @@ QUEUE_PREFIX: Final = "textmill.worker."
 WORKERS: Final = "textmill:workers"
 WORKERS_TTL_S: Final = 3600
 DONE_TTL_S: Final = 600
+WANTED_TTL_S: Final = 3
+"""How long it is known that jobs wait for a model that is still loaded."""
 BEATS: Final = 5
 """Heartbeats that may be missed before a worker is taken for dead."""
 CONNECT_S: Final = 1.0
@@ -36,3 +39,8 @@ def state_key(worker_id: str) -> str:
 def done_key(dispatcher_id: str) -> str:
     """Where a dispatcher's completions lie."""
     return f"textmill:done:{dispatcher_id}"
+
+
+def wanted_key(model: str) -> str:
+    """What is there while jobs wait for a model that workers still load."""
+    return f"textmill:wanted:{model}"

@@ -3,6 +3,8 @@
 Safe to call from several threads: heartbeat and completions come from different ones.
 """
 
+from collections.abc import Sequence
+
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -67,6 +69,16 @@ class RedisBus:
             pipe.rpush(key, encode(completion))
             pipe.expire(key, naming.DONE_TTL_S)
             self._execute(pipe)
+
+    def wanted(self, models: Sequence[str]) -> frozenset[str]:
+        """Those of these models for which a dispatcher says that jobs wait."""
+        if not models:
+            return frozenset()
+        try:
+            found = self._redis.mget([naming.wanted_key(model) for model in models])
+        except FAILURES as error:
+            raise unavailable(self._url, error) from error
+        return frozenset(one for one, is_wanted in zip(models, found, strict=True) if is_wanted)
 
     def close(self) -> None:
         """Give back connections."""

@@ -6,7 +6,7 @@ anew; there is no state here that a restarted or emptied Redis could contradict.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -78,6 +78,14 @@ class RedisHandOver:
         reply = await self._answer(self._pop(timeout_s), timeout_s + naming.ANSWER_S)
         completions = (_decoded(decode_completion, message) for message in reply)
         return [completion for completion in completions if completion]
+
+    async def want(self, models: Collection[str]) -> None:
+        """Let workers that still load know for which models jobs wait."""
+        if models:
+            pipe = self._asking.pipeline(transaction=False)
+            for model in models:
+                pipe.set(naming.wanted_key(model), b"1", ex=naming.WANTED_TTL_S)
+            await self._answer(pipe.execute())
 
     async def close(self) -> None:
         """Give back connections."""

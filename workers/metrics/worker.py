@@ -71,7 +71,7 @@ class WorkerMetrics:
             Gauge(f"textmill_{name}", what, registry=self._registry).set_function(read)
 
         gauge("models_loaded", "Versions in memory.", lambda: len(models.versions))
-        gauge("models_missing", "Routed versions not loaded.", lambda: len(models.missing))
+        gauge("models_missing", "Routed versions not loaded.", lambda: len(models.lack.missing))
         gauge("models_memory_bytes", "What they take, as measured.", lambda: models.memory)
         gauge("models_left", "Versions that made room for others.", lambda: models.left)
         return models
