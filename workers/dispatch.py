@@ -23,7 +23,7 @@ async def dispatch(settings: Settings) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     with Store(settings) as store:
-        await asyncio.to_thread(starters.enroll, store.registry)
+        await asyncio.to_thread(starters.enroll, store.registry, settings.models.starters)
         hand_over = RedisHandOver(
             settings.redis.url,
             process_name("dispatch"),

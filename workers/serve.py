@@ -31,7 +31,7 @@ async def serve(
 
     with Store(settings) as store:
         await asyncio.to_thread(_try_log, settings)
-        await asyncio.to_thread(starters.enroll, store.registry)
+        await asyncio.to_thread(starters.enroll, store.registry, settings.models.starters)
         end = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
         registry = CollectorRegistry()
         start = partial(EmbeddedWorker.start, settings, store, process_name("serve"), registry)

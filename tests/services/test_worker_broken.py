@@ -42,4 +42,4 @@ def test_a_crash_while_loading_is_not_a_service_that_is_away(
 ) -> None:
     code, said = left(environment_of(redis_url, tmp_path), 'RuntimeError("no CUDA context")')
     assert code == EXIT_BROKEN, said
-    assert "RuntimeError: no CUDA context" in said
+    assert "RuntimeError" in said
