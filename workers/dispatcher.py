@@ -98,6 +98,7 @@ class Dispatcher:
     ) -> None:
         self._id = dispatcher_id
         self._settings = settings
+        self._heartbeat_s = heartbeat_s
         self._scheduler = scheduler
         self._outbox = Outbox(ledger, open_writer)
         self._stream = None if results is None else Stream(results, open_writer)
@@ -114,7 +115,7 @@ class Dispatcher:
         self._routing = Routing((), ())
         self._waits = Waits(interactive=settings.max_wait_s, bulk=settings.bulk_max_wait_s)
         self._news = asyncio.Event()
-        self._lookout = Lookout(hand_over, scheduler, heartbeat_s / 2, self._news.set)
+        self._lookout = Lookout(hand_over, scheduler, self._news.set)
         self._draining = False
         self._ahead = threading.Semaphore(AHEAD)
         self._intake = Intake(
@@ -148,7 +149,7 @@ class Dispatcher:
         duties = [
             self._sending(),
             repeat("hand-over", 0.0, self._complete),
-            repeat("hand-over", 0.0, self._lookout.watch),
+            repeat("hand-over", self._heartbeat_s / 2, self._lookout.look),
             repeat("database", FLUSH_S, self._end),
             repeat("database", MARKS_S, self._advance),
             repeat("database", ROUTING_S, self._reroute),

@@ -13,18 +13,19 @@ AWAY_S: Final = 0.5
 """Pause before a service that did not answer is asked again."""
 
 
-async def repeat(service: str, pause_s: float, duty: Callable[[], Awaitable[None]]) -> None:
+async def repeat(service: str, pause_s: float, duty: Callable[[], Awaitable[float | None]]) -> None:
     """Do a duty for ever; say once when its service fails and when it is back.
 
     Args:
         service: what it needs, for people.
         pause_s: from one time to the next.
-        duty: raises TextmillError where the service fails, and is tried again soon.
+        duty: gives a shorter pause for once, or None; raises TextmillError where the service
+            fails, and is tried again soon.
     """
     failed = False
     while True:
         try:
-            await duty()
+            sooner_s = await duty()
         except TextmillError as error:
             if not failed:
                 _log.warning("the %s fails, trying on: %s", service, error)
@@ -34,4 +35,4 @@ async def repeat(service: str, pause_s: float, duty: Callable[[], Awaitable[None
         if failed:
             _log.warning("the %s works again", service)
             failed = False
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(pause_s if sooner_s is None else min(sooner_s, pause_s))

@@ -5,7 +5,6 @@ have that, and a batch that waited there would hold up those behind it. What job
 it is told, and loads that first.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -29,33 +28,25 @@ class Lookout:
         self,
         hand_over: HandOver,
         scheduler: Scheduler,
-        every_s: float,
         news: Callable[[], object],
     ) -> None:
         """
         Args:
             hand_over: the way to the workers.
             scheduler: who is told of them.
-            every_s: how often it is looked usually.
             news: called after each look.
         """
         self._hand_over = hand_over
         self._scheduler = scheduler
-        self._every_s = every_s
         self._news = news
         self._report = Report(time.monotonic())
 
-    async def watch(self) -> None:
-        """Look once, and wait for as long as the next look has time.
+    async def look(self) -> float | None:
+        """Look once; returns when to look again, where that is sooner than usual.
 
         Raises:
             UnavailableError: the hand-over does not answer.
         """
-        loading = await self._look()
-        await asyncio.sleep(min(LOADING_S, self._every_s) if loading else self._every_s)
-
-    async def _look(self) -> frozenset[str]:
-        """Look once; returns the models that some worker loads."""
         try:
             workers = await self._hand_over.workers()
         except UnavailableError:
@@ -69,7 +60,7 @@ class Lookout:
         self._report.look_for_servers(sorted(unserved - loading), now)
         self._news()
         await self._hand_over.want(unserved & loading)
-        return loading
+        return LOADING_S if loading else None
 
 
 def able(workers: Sequence[WorkerState]) -> list[WorkerState]:

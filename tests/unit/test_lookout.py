@@ -9,6 +9,7 @@ import pytest
 from schemas.batch import WorkerState
 from tests.unit.examples import worker
 from workers import lookout
+from workers.duty import repeat
 from workers.lookout import Lookout, able
 from workers.report import LONELY_S
 
@@ -39,8 +40,8 @@ class Scene:
         return self._unserved
 
 
-def watched(scene: Any, every_s: float = 0.0) -> Scene:
-    asyncio.run(Lookout(scene, scene, every_s, lambda: None).watch())
+def watched(scene: Any) -> Scene:
+    asyncio.run(Lookout(scene, scene, lambda: None).look())
     return scene
 
 
@@ -56,17 +57,18 @@ def test_it_is_told_what_jobs_wait_for_and_that_it_loads() -> None:
 
 
 def test_it_is_looked_more_often_while_one_loads() -> None:
-    scene: Any = Scene()
+    async def looks(*workers: WorkerState) -> int:
+        scene: Any = Scene()
+        scene.there = workers or scene.there
+        looking = asyncio.create_task(
+            repeat("hand-over", 60.0, Lookout(scene, scene, lambda: None).look)
+        )
+        await asyncio.sleep(0.3)
+        looking.cancel()
+        return scene.looks
 
-    async def look() -> None:
-        async with asyncio.timeout(0.5):
-            await Lookout(scene, scene, 60.0, lambda: None).watch()
-        scene.there = [worker("w1")]
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await Lookout(scene, scene, 60.0, lambda: None).watch()
-
-    asyncio.run(look())
+    assert asyncio.run(looks()) > 1
+    assert asyncio.run(looks(worker("w1"))) == 1
 
 
 def test_people_are_told_of_what_nobody_serves_but_not_of_what_is_loading(
@@ -77,9 +79,9 @@ def test_people_are_told_of_what_nobody_serves_but_not_of_what_is_loading(
     scene: Any = Scene("mood", "title")
 
     async def look() -> None:
-        watching = Lookout(scene, scene, 0.0, lambda: None)
+        looking = Lookout(scene, scene, lambda: None)
         for _ in range(3):
-            await watching._look()
+            await looking.look()
             now[0] += LONELY_S
 
     asyncio.run(look())
