@@ -98,8 +98,8 @@ def _run_embedded(settings: Settings) -> None:
 
 def _greet(settings: Settings) -> None:
     source = settings.kafka.bootstrap_servers or str(settings.log_path)
-    typer.echo(f"textmill takes jobs of {source}; Ctrl-C ends it")
-    typer.echo("  answers  of each model as soon as it is loaded, as told below")
+    typer.echo(f"textmill serves jobs of {source}; Ctrl-C ends it")
+    typer.echo("  answers  each model as soon as it is loaded, as is told below")
     typer.echo("  publish  textmill publish --task sentiment FILE")
     typer.echo("  look     textmill results list --task sentiment")
 
