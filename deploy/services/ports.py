@@ -3,8 +3,8 @@
 The kernel gives outgoing connections their source port from the ephemeral range. A server killed
 for a test and started again on the same port must find it free, and a client that keeps dialling
 a dead port inside that range sooner or later connects to itself. So ports are drawn from below it.
-Between the draw and the server's own bind somebody else may take the port: then the start fails,
-and says so.
+Between the draw and the server's own bind another process may take the port: then the start fails,
+and says so. This process draws no port twice, since its servers start beside each other.
 """
 
 import secrets
@@ -17,6 +17,7 @@ _LOWEST = 20_000
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _DRAWS = 1_000
 _USUAL_EPHEMERAL = 32_768
+_drawn: set[int] = set()
 
 
 def is_free(port: int) -> bool:
@@ -38,7 +39,8 @@ def free_port(preferred: int | None = None) -> int:
     highest = _first_ephemeral_port()
     for _ in range(_DRAWS):
         port = _LOWEST + secrets.randbelow(highest - _LOWEST)
-        if is_free(port):
+        if port not in _drawn and is_free(port):
+            _drawn.add(port)
             return port
     raise OSError(f"no free port on {LOOPBACK} between {_LOWEST} and {highest}")
 
