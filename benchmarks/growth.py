@@ -36,9 +36,11 @@ def main(
 ) -> None:
     """Measure growth."""
     sizes = steps(most)
-    version = Path(model) if model and model != "null" else None
-    with subject(min(most, 20_000), docs, version) as given, rig() as where:
-        name = None if model == "null" else register(where, given.version)
+    is_null = model == "null"
+    version = Path(model) if model and not is_null else None
+    routed = rig(starters="all" if is_null else "none")
+    with subject(min(most, 20_000), docs, version) as given, routed as where:
+        name = None if is_null else register(where, given.version)
         stand_in = ("--model", "null") if name is None else ()
         task = Task.SENTIMENT if name is None else given.task
         found = {n: _run(where, given.texts, n, name, task, stand_in) for n in sizes}

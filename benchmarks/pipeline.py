@@ -45,7 +45,7 @@ def main(
 ) -> None:
     """Measure the pipeline alone."""
     found = documents(docs, texts) if docs else mix(texts)
-    with rig() as where, tempfile.TemporaryDirectory(prefix="bench-") as logs:
+    with rig(starters="all") as where, tempfile.TemporaryDirectory(prefix="bench-") as logs:
         publish_us, outcome = unwatched(where, found, Path(logs))
         result = {"benchmark": "pipeline", "texts": texts, **costs(outcome, publish_us)}
         if with_profile:

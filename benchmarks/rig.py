@@ -44,12 +44,15 @@ class Rig(msgspec.Struct):
 
 
 @contextmanager
-def rig(*, commit_times: bool = False, partitions: int = PARTITIONS) -> Iterator[Rig]:
+def rig(
+    *, commit_times: bool = False, partitions: int = PARTITIONS, starters: str = "none"
+) -> Iterator[Rig]:
     """Everything that Textmill needs, answering.
 
     Args:
         commit_times: let PostgreSQL remember when each transaction was committed.
         partitions: of each topic that is made.
+        starters: models that jobs are routed to which name none; loaded beside what is measured.
 
     Raises:
         UsageError: the database that was named is no PostgreSQL, or keeps no commit times.
@@ -58,8 +61,7 @@ def rig(*, commit_times: bool = False, partitions: int = PARTITIONS) -> Iterator
     with ExitStack() as stack:
         environ = {
             "TEXTMILL_DATA_DIR": stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")),
-            # a worker would load them beside what is measured
-            variable_of("models.starters"): "none",
+            variable_of("models.starters"): starters,
         }
         started = _start(_missing(setting.load()), stack)
         if commit_times:

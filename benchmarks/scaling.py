@@ -40,7 +40,7 @@ def main(
     """Measure scaling with simulated devices."""
     steps = [workers for workers in WORKERS if workers <= most]
     device = device_of(device_rate)
-    with rig(partitions=8) as where:
+    with rig(partitions=8, starters="all") as where:
         found = {n: run_with(where, n, 1, device, seconds, device_rate) for n in steps}
         two = run_with(where, steps[-1], 2, device, seconds, device_rate)
     result = {"benchmark": "scaling", "device": device, **summary(found, two)}
