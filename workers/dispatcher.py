@@ -28,6 +28,7 @@ from workers.core.events import Event
 from workers.core.flight import Flight
 from workers.core.routing import Routing
 from workers.core.scheduler import Scheduler
+from workers.core.throttle import rest
 from workers.desired import Routes
 from workers.duty import AWAY_S, repeat
 from workers.failure import kind
@@ -69,8 +70,6 @@ PROGRESS_S: Final = 1.0
 """How often it is said what of bulk jobs is at the workers, while something is."""
 ORDERS_S: Final = 0.25
 """How often it is looked whether somebody pauses, cancels or prefers a bulk job."""
-BULK_SHARE: Final = 0.75
-"""Part of the memory for jobs that bulk work may fill; the rest is for interactive jobs."""
 
 
 class Dispatcher:
@@ -273,16 +272,10 @@ class Dispatcher:
         )
 
     def _throttle(self) -> None:
-        """Let the intake rest while enough is in memory; bulk work rests first."""
-        books, settings = self._scheduler.books, self._settings
-        share = max(
-            books.jobs / settings.max_in_flight,
-            books.bytes / (settings.max_in_flight_mib * 2**20),
-            self._scheduler.backlog_s / settings.max_backlog_s,
-        )
-        enough = self._scheduler.has_enough_bulk(time.monotonic())
-        self._intake.choke_bulk = enough or share >= BULK_SHARE
-        self._intake.choke = self._draining or share >= 1
+        """Let the intake rest while enough is in memory."""
+        resting = rest(self._scheduler, self._settings, time.monotonic())
+        self._intake.choke_bulk = resting.bulk
+        self._intake.choke = self._draining or resting.all
 
     async def _complete(self) -> None:
         for completion in await self._hand_over.completions(1.0):

@@ -6,13 +6,10 @@ import pytest
 from schemas.batch import Failure
 from schemas.groups import Share
 from schemas.record import Terminal
-from tests.unit.examples import delivery, key, partition, version, worker
+from tests.unit.examples import delivery, key, version, worker
 from tests.unit.story import Story, jobs, offsets
-from workers.core.batcher import LATELY_S
 from workers.core.placing import UNSERVED
 from workers.ports import Profile
-
-BULK = partition(is_bulk=True)
 
 
 def test_what_passed_its_deadline_before_it_was_sent_ends_as_expired() -> None:
@@ -52,22 +49,6 @@ def test_a_backlog_is_shared_by_the_workers_that_live() -> None:
     story.claim()
     story.arrive(*jobs(8))
     assert story.scheduler.backlog_s == pytest.approx(8 * 16 * 0.01 / 2)
-
-
-def test_bulk_work_is_enough_at_a_second_while_interactive_jobs_come() -> None:
-    story = Story("w1", known=[Profile(1, "cpu", (0.0, 0.01, 0.0), 9)])
-    story.claim()
-    story.claim(BULK)
-    story.arrive(*(delivery(number, at=BULK, is_bulk=True) for number in range(5)))
-    assert story.scheduler.backlog_s == pytest.approx(0.8)
-    assert not story.scheduler.has_enough_bulk(story.now)
-    story.arrive(*(delivery(number, at=BULK, is_bulk=True) for number in range(5, 9)))
-    assert not story.scheduler.has_enough_bulk(story.now), "nobody else is here"
-    story.arrive(delivery(0))
-    story.send()
-    story.arrive(*(delivery(number, at=BULK, is_bulk=True) for number in range(9, 20)))
-    assert story.scheduler.has_enough_bulk(story.now)
-    assert not story.scheduler.has_enough_bulk(story.now + LATELY_S), "nobody comes any more"
 
 
 def test_memory_that_did_not_suffice_halves_the_next_batches_of_that_worker() -> None:

@@ -8,7 +8,6 @@ is at the workers), isolation (what may kill a worker), retries (what failed for
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 from uuid import uuid4
 
 from schemas.batch import Completion, WorkerState
@@ -29,10 +28,6 @@ from workers.core.recovery import Recovery
 from workers.core.retries import Retries
 from workers.core.shadows import Chooser, Shadows
 from workers.ports import Order
-
-ENOUGH_S: Final = 1.0
-"""Seconds of work in memory beyond which no bulk work is read while interactive jobs come: to read
-a flood as fast as it comes takes a core, which they would wait for."""
 
 
 class Scheduler:
@@ -70,9 +65,9 @@ class Scheduler:
         """Seconds that the living workers will need for what waits, predicted."""
         return self._placing.backlog_s()
 
-    def has_enough_bulk(self, now: float) -> bool:
-        """Whether reading more bulk work would only be in the way of interactive jobs."""
-        return self._batcher.awaits(now) and self.backlog_s >= ENOUGH_S
+    def awaits(self, now: float) -> bool:
+        """Whether interactive jobs have come lately, so that the next may be here any moment."""
+        return self._batcher.awaits(now)
 
     @property
     def flying(self) -> int:
