@@ -1,16 +1,17 @@
 """Running a version in another way, where that is proven here: faster, and the same or allowed.
 
-    folded       filters are multiplied with the table of tokens beforehand (`models.folding`);
-                 tried with every version that is used as it was trained
+    folded       filters are multiplied with the table of tokens beforehand (`models.folding`), and
+                 XLA compiles one loop over the tokens for all arrays (`models.fused`), in half a
+                 second; tried with every version that is used as it was trained
     precision    the network computes in float16 or bfloat16 over the same float32 weights
     jit          XLA compiles the network, anew for every shape of an array, in seconds
     builds       the network in a file of its own, in int8 mostly (`models.compression`); its
                  answers differ, and the version says how much of its score a worker may give up
 
-Precision and jit are wishes of a version's `run` settings. XLA serves only shapes that were
-compiled at the warm-up, each faster than without; all others take the usual way, and nothing is
-ever compiled while a text waits. What is not faster on this device, or moves an answer by more than
-the version allows, is not used, and the log says why.
+Precision and jit are wishes of a version's `run` settings; what is folded is compiled anyway. By
+jit XLA serves only shapes that were compiled at the warm-up, each faster than without; all others
+take the usual way, and nothing is ever compiled while a text waits. What is not faster on this
+device, or moves an answer by more than the version allows, is not used, and the log says why.
 """
 
 import logging
@@ -20,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from models import sharing
+from models import folding, sharing
 from models.answering.tracing import array_of, traced
 from models.compression import serving
 from models.gains import GAIN, Gains, call
@@ -49,7 +50,7 @@ def chosen(model: LiveModel, run: RunConfig, gains: Gains) -> LiveModel:
         model = _folded(model, gains)
     else:
         model = _in_precision(model, run, gains)
-    if run.jit:
+    if run.jit and model.build != folding.BUILD:  # which XLA compiles already
         _compile(model, run, gains)
     return _of_builds(model, gains)
 
@@ -98,6 +99,9 @@ def _better(
         other.check_samples()
     except ArtifactError as error:
         _say(model, f"{way} is not used: {error}")
+        return model
+    except Exception as error:  # what XLA cannot compile or a build cannot run; no common root
+        _say(model, f"{way} is not used: it cannot run here, {type(error).__name__}")
         return model
     gain = gains.gain(model, other, shapes)
     if gain < 1 / GAIN:

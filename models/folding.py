@@ -27,8 +27,6 @@ from models.heads.classification import ClassificationConfig, classify
 from models.stored import Stored
 from schemas.errors import ArtifactError
 
-ARRAY_TOKENS: Final = 4096
-"""Padded tokens of the arrays that suit a folded network best."""
 MOST_BYTES: Final = 64 * 2**20
 """Tables larger than this together are not made: other versions want the memory too."""
 BUILD: Final = "keras-folded"

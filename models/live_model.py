@@ -30,13 +30,12 @@ from models.answering.spans import SpanAnswerer
 from models.answering.summaries import SummaryAnswerer
 from models.answering.tracing import array_of
 from models.features import Features, padded, stacked
-from models.folding import ARRAY_TOKENS, BUILD, fold
 from models.heads.classification import ClassificationConfig
 from models.heads.extraction import ExtractionConfig
 from models.heads.joint import JointConfig
 from models.heads.summarization import SummarizationConfig
 from models.heads.tagging import TaggingConfig
-from models.shapes import TOKEN_BUDGET, plan, steps
+from models.shapes import TOKEN_BUDGET, Shape, plan, steps
 from models.source import FILES, Source
 from models.text.tokenizer import Ids
 from models.traces import SharedRun, Trace
@@ -78,6 +77,8 @@ class LiveModel:
         """How far its answers may lie from its samples'."""
         self.array_tokens = TOKEN_BUDGET
         """Padded tokens that an array should hold at most."""
+        self.cut: Callable[[Sequence[int], int, Sequence[int]], list[Shape]] = plan
+        """How arrays are cut: true lengths, most tokens of one, `lengths`."""
         self.lengths = steps(manifest.max_length)
         """Padded lengths that arrays have, ascending."""
         self.build = USUAL
@@ -156,15 +157,6 @@ class LiveModel:
         other.build, other.weight_bytes = build, weight_bytes
         return other
 
-    def folded(self) -> "LiveModel | None":
-        """Return the same version with its network folded (`models.folding`), where it can be."""
-        network = fold(self.network, catalog.read(self.manifest.architecture))
-        if network is None:
-            return None
-        other = self.with_network(network, BUILD)
-        other.array_tokens = ARRAY_TOKENS
-        return other
-
     @property
     def parts(self) -> "tuple[LiveModel, ...]":
         """Return the models in it that can be asked for themselves; it is the first."""
@@ -192,6 +184,10 @@ class LiveModel:
     def parse_tokens(self, sentences: Sequence[Sequence[str]]) -> list[Any]:
         """Take units as they are given, as a corpus has them; of a tagger alone."""
         return cast(SpanAnswerer, self.answerer).parse_tokens(sentences)
+
+    def shapes(self, lengths: Sequence[int], token_budget: int) -> list[Shape]:
+        """Cut parsed texts of these `len(ids)` into arrays of so many tokens at most."""
+        return self.cut(lengths, min(token_budget, self.array_tokens), self.lengths)
 
     def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Features:
         """Pad to an array [rows, length, …]; `rows` and `length` must hold what is given.
@@ -256,9 +252,10 @@ class LiveModel:
         found: list[Any] = list(parsed)
         while waiting := [at for at, one in enumerate(found) if not isinstance(one, Prediction)]:
             lengths = [len(found[at].ids) for at in waiting]
-            for indices, length, rows in plan(lengths, token_budget, self.lengths):
-                features = self.features([found[waiting[at]] for at in indices], length, rows)
-                for at, one in zip(indices, self.predict(features), strict=True):
+            for shape in self.shapes(lengths, token_budget):
+                given = [found[waiting[at]] for at in shape.indices]
+                answers = self.predict(self.features(given, shape.length, shape.rows))
+                for at, one in zip(shape.indices, answers, strict=True):
                     found[waiting[at]] = one
         return found
 

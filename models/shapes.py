@@ -38,6 +38,8 @@ class Shape(NamedTuple):
     indices: list[int]
     length: int
     rows: int
+    padded: int
+    """Tokens that are computed, padding included."""
 
 
 def bucket(value: int, grid: Sequence[int]) -> int:
@@ -71,7 +73,7 @@ def plan(
         end = start + 1
         while end < len(order) and end - start < limit and lengths[order[end]] <= length:
             end += 1
-        _add(shapes, Shape(order[start:end], length, end - start), token_budget)
+        _add(shapes, _shape(order[start:end], length), token_budget)
         start = end
     return shapes
 
@@ -83,9 +85,13 @@ def _add(shapes: list[Shape], new: Shape, token_budget: int) -> None:
         rows = last.rows + new.rows
         padding = last.rows * (new.length - last.length)
         if padding <= CALL_TOKENS and rows <= _most_rows(new.length, token_budget):
-            shapes[-1] = Shape(last.indices + new.indices, new.length, rows)
+            shapes[-1] = _shape(last.indices + new.indices, new.length)
             return
     shapes.append(new)
+
+
+def _shape(indices: list[int], length: int) -> Shape:
+    return Shape(indices, length, len(indices), length * len(indices))
 
 
 def _most_rows(length: int, token_budget: int) -> int:

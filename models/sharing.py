@@ -14,7 +14,8 @@ from weakref import WeakValueDictionary
 import msgspec
 import tensorflow as tf
 
-from models import artifact, catalog, folding
+from models import artifact, catalog, folding, fused
+from models.fused import FusedTrace
 from models.gains import GAIN, Gains
 from models.live_model import USUAL, LiveModel
 from models.source import Source
@@ -48,7 +49,7 @@ def folded(model: LiveModel, traces: Traces) -> LiveModel | None:
         return None
 
     def make() -> Trace:
-        return Trace(model.answerer.read, folding.empty(architecture))
+        return FusedTrace(model.answerer.read, architecture)
 
     trace = traces.of(kind(model.manifest, folding.BUILD), make)
     weights = folding.weights(folding.layers_of(model.network), trace.layers)
@@ -56,7 +57,7 @@ def folded(model: LiveModel, traces: Traces) -> LiveModel | None:
         raise ArtifactError(f"{model.manifest.name}: the weights do not fit the architecture")
     size = sum(one.dtype.size * int(tf.size(one)) for one in weights)
     other = model.running(SharedRun(lambda: trace, weights), folding.BUILD, size)
-    other.array_tokens = folding.ARRAY_TOKENS
+    other.cut = fused.cut
     return other
 
 

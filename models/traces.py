@@ -25,7 +25,8 @@ def variables_of(network: Any) -> list[Any]:
 class Trace:
     """One traced function of weights and padded ids, for all shapes."""
 
-    def __init__(self, read: Read, network: Any) -> None:
+    def __init__(self, read: Read, network: Any, *, jit: bool = False) -> None:
+        """`jit`: XLA compiles it, at the first call; the network's input has one shape then."""
         variables = variables_of(network)
         self.layers = tuple((one.name, len(one.weights)) for one in network.layers if one.weights)
         """The network's layers that have weights, and how many, in the order of the weights."""
@@ -40,7 +41,8 @@ class Trace:
 
         given = [tf.TensorSpec(one.shape, one.dtype) for one in variables]
         ids = tf.TensorSpec(network.input_shape, tf.int32)
-        self._run = tf.function(run, autograph=False).get_concrete_function(given, ids)
+        function = tf.function(run, autograph=False, jit_compile=jit or None)
+        self._run = function.get_concrete_function(given, ids)
 
     def __call__(self, weights: Sequence[Any], ids: Any) -> tuple[Any, ...]:
         """Return what `read` gives of a network with these weights."""

@@ -23,7 +23,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from models.shapes import TOKEN_BUDGET, plan
+from models.shapes import TOKEN_BUDGET, Shape
 from schemas.batch import Batch, BatchItem
 from schemas.errors import ArtifactError, TextmillError
 from schemas.prediction import Prediction
@@ -50,14 +50,6 @@ class TextModel(Protocol):
     """What this module asks of a model; `models.live_model.LiveModel` is one."""
 
     @property
-    def array_tokens(self) -> int:
-        """Padded tokens that an array should hold at most."""
-
-    @property
-    def lengths(self) -> Sequence[int]:
-        """Padded lengths that arrays have, ascending."""
-
-    @property
     def timings(self) -> Sequence[tuple[int, int, float]]:
         """What arrays took when the model was warm: `(rows, length, seconds)`."""
 
@@ -71,6 +63,10 @@ class TextModel(Protocol):
 
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """Text parsing: one `Tokens` for each question."""
+
+    def shapes(self, lengths: Sequence[int], token_budget: int) -> Sequence[Shape]:
+        """Cut parsed texts of these lengths into arrays of so many tokens at most, fewer where that
+        suits the model."""
 
     def features(self, parsed: Sequence[Any], length: int, rows: int) -> Any:
         """Feature extraction: one padded array."""
@@ -190,8 +186,8 @@ def _outcomes(given: Read, memory: Memory, way: Way) -> list[Prediction | BaseEx
     check = _Suspicion(model).check
     outcomes: list[Any] = _parsed(given, check)
     while waiting := [i for i, one in enumerate(outcomes) if not isinstance(one, _ENDS)]:
-        budget = min(memory.budget, model.array_tokens, way.array_tokens)
-        for shape in plan([len(outcomes[i].ids) for i in waiting], budget, model.lengths):
+        budget = min(memory.budget, way.array_tokens)
+        for shape in model.shapes([len(outcomes[i].ids) for i in waiting], budget):
             indices = [waiting[i] for i in shape.indices]
             run = partial(_predict, model, shape.length, memory)
             way.give()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.shapes import LENGTHS, TOKEN_BUDGET
+from models.shapes import Shape, plan
 from schemas.errors import UsageError
 from schemas.prediction import Prediction
 from schemas.question import Question
@@ -52,8 +52,6 @@ class NullModel:
 
     weight_bytes = 0
     build = "null"
-    array_tokens = TOKEN_BUDGET
-    lengths = LENGTHS
     timings: Sequence[tuple[int, int, float]] = ()
 
     def __init__(self, cost: Cost, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -63,6 +61,10 @@ class NullModel:
     def parse(self, questions: Sequence[Question]) -> list[Counted]:
         """Count the words."""
         return [_counted(question.text) for question in questions]
+
+    def shapes(self, lengths: Sequence[int], token_budget: int) -> list[Shape]:
+        """Cut as for most networks."""
+        return plan(lengths, token_budget)
 
     def features(self, parsed: Sequence[Counted], length: int, rows: int) -> Padded:
         """Note the size."""

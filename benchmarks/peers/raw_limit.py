@@ -21,7 +21,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.peers.model import load
-from models.shapes import plan
+from models import sharing
+from models.shapes import Shape
+from models.traces import Traces
 
 BUDGETS = (2048, 4096, 8192, 16_384)
 """Padded tokens of an array that are tried."""
@@ -37,9 +39,9 @@ def run(model: Any, parsed: list[Any], budget: int, tight: bool) -> dict[str, An
         tight: whether arrays are only as long as their longest text.
     """
     lengths = [len(one.ids) for one in parsed]
-    shapes = plan(lengths, budget, model.lengths)
+    shapes = model.cut(lengths, budget, model.lengths)
     if tight:
-        shapes = [one._replace(length=max(lengths[i] for i in one.indices)) for one in shapes]
+        shapes = [_tight(one, lengths) for one in shapes]
     arrays = [
         tf.convert_to_tensor(
             model.features([parsed[i] for i in shape.indices], shape.length, shape.rows).ids
@@ -57,7 +59,7 @@ def run(model: Any, parsed: list[Any], budget: int, tight: bool) -> dict[str, An
         "cpu_s_per_1000": cpu_s / len(parsed) * 1000,
         "budget": budget,
         "tight": tight,
-        "padding_efficiency": sum(lengths) / sum(shape.length * shape.rows for shape in shapes),
+        "padding_efficiency": sum(lengths) / sum(shape.padded for shape in shapes),
         "labels": {
             number: labels[row]
             for shape, rows in zip(shapes, best, strict=True)
@@ -74,7 +76,7 @@ def main() -> None:
     parsed = [msgspec.structs.replace(one, windows=()) for one in model.parse_texts(texts)]
     longest = model.manifest.max_length
     parsed = [msgspec.structs.replace(one, ids=one.ids[:longest]) for one in parsed]
-    folded = model.folded()
+    folded = sharing.folded(model, Traces())
     faster = _speed(best(folded, parsed)) if folded else None
     print(json.dumps(best(model, parsed) | {"folded_texts_per_s": faster}))
 
@@ -83,6 +85,11 @@ def best(model: Any, parsed: list[Any]) -> dict[str, Any]:
     """The fastest of all that is tried."""
     tried = [run(model, parsed, budget, tight) for budget in BUDGETS for tight in (False, True)]
     return max(tried, key=_speed)
+
+
+def _tight(shape: Shape, lengths: list[int]) -> Shape:
+    longest = max(lengths[index] for index in shape.indices)
+    return shape._replace(length=longest, padded=longest * shape.rows)
 
 
 def _speed(found: dict[str, Any]) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from models import artifact
+from models import artifact, catalog, folding
 from models.answering.extracts import ExtractAnswerer
 from models.answering.joint import JointAnswerer
 from models.answering.summaries import SummaryAnswerer
@@ -121,11 +121,16 @@ def content(model: LiveModel, name: str, calibration: Sequence[Question] = ()) -
         raise ArtifactError("LiteRT cannot loop over the sentences of a document")
     if name == CALIBRATED and not calibration:
         raise ArtifactError("it needs texts to calibrate by: give --calibrate")
-    source = model.folded() if "folded" in name else model
-    if source is None:
-        raise ArtifactError("only a TextCNN that classifies can be folded, within 64 MiB")
+    source = _folded(model) if "folded" in name else model
     made = convert.converted(source, _NUMBERS[name], _arrays(model, calibration))
     return tables.stripped(made, tables.tables_of(source.network)) if "folded" in name else made
+
+
+def _folded(model: LiveModel) -> LiveModel:
+    network = folding.fold(model.network, catalog.read(model.manifest.architecture))
+    if network is None:
+        raise ArtifactError("only a TextCNN that classifies can be folded, within 64 MiB")
+    return model.with_network(network, folding.BUILD)
 
 
 def _arrays(model: LiveModel, calibration: Sequence[Question]) -> list[Ids]:

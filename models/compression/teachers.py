@@ -80,11 +80,11 @@ class Teacher:
         while chunk := list(islice(asked, CHUNK)):
             parsed = self._parse(chunk)
             found: dict[int, Belief] = {}
-            for indices, length, rows in plan(list(map(_length, parsed)), grid=self.model.lengths):
-                some = [parsed[index] for index in indices]
-                ids = self.model.features(some, length, rows).ids
+            for shape in plan(list(map(_length, parsed)), grid=self.model.lengths):
+                some = [parsed[index] for index in shape.indices]
+                ids = self.model.features(some, shape.length, shape.rows).ids
                 outputs = [one.numpy() for one in self._run(tf.convert_to_tensor(ids))]
-                found.update(zip(indices, self._joined(some, outputs), strict=True))
+                found.update(zip(shape.indices, self._joined(some, outputs), strict=True))
             yield from (found[number] for number in range(len(chunk)))
 
     def _parse(self, chunk: Sequence[Asked]) -> list[Any]:

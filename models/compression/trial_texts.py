@@ -84,11 +84,10 @@ def read(path: Path, manifest: Manifest, reading: Reading) -> Texts:
 def judge(model: LiveModel, parsed: Sequence[Any]) -> list[Judged]:
     """Return a network's answers and how sure it is of each, in order."""
     found: dict[int, Judged] = {}
-    for indices, length, rows in plan(
-        [len(one.ids) for one in parsed], TOKEN_BUDGET, model.lengths
-    ):
-        features = model.features([parsed[at] for at in indices], length, rows)
-        found.update(zip(indices, model.judge(features), strict=True))
+    for shape in plan([len(one.ids) for one in parsed], TOKEN_BUDGET, model.lengths):
+        some = [parsed[at] for at in shape.indices]
+        judged = model.judge(model.features(some, shape.length, shape.rows))
+        found.update(zip(shape.indices, judged, strict=True))
     return [found[at] for at in range(len(parsed))]
 
 

@@ -4,6 +4,7 @@ The n ids of an n-gram are hashed into a bucket, the bucket has a vector, and a 
 them. An n-gram that reaches over the end of the text takes padding for what is missing there.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -28,8 +29,13 @@ def bag(ids: Any, n: int, *, buckets: int, size: int, dropout: float) -> Any:
 def buckets_of(ids: Any, n: int, buckets: int) -> Any:
     """Return the bucket, int [batch, length], of the n-gram that begins at each token."""
     padded = ops.pad(ids, ((0, 0), (0, n - 1)))
-    hashed = ids
-    for offset in range(1, n):
-        following = padded[:, offset : offset - n + 1 or None]
+    following = (padded[:, offset : offset - n + 1 or None] for offset in range(1, n))
+    return bucket_of([ids, *following], buckets)
+
+
+def bucket_of(ids: Sequence[Any], buckets: int) -> Any:
+    """Return the buckets of n-grams whose first tokens, second tokens and so on these are."""
+    hashed = ids[0]
+    for following in ids[1:]:
         hashed = ops.mod(hashed * _MULTIPLIER + following, _MODULUS)
     return ops.mod(hashed, buckets)

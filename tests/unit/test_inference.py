@@ -49,7 +49,7 @@ def test_every_item_is_asked_its_own_task() -> None:
 def test_texts_of_like_length_share_an_array() -> None:
     model = HashModel()
     answers_of(["a" * 14, "b" * 110] * 6, model)
-    assert [(texts, length) for texts, length, _ in model.shapes] == [(6, 16), (6, 128)]
+    assert [(texts, length) for texts, length, _ in model.arrays] == [(6, 16), (6, 128)]
 
 
 def test_the_answer_does_not_depend_on_the_company() -> None:
@@ -105,7 +105,7 @@ def test_exhausted_memory_halves_the_array() -> None:
     answers, endings = answers_of(texts, model)
     assert len(answers) == 20
     assert endings == []
-    assert [texts for texts, _, _ in model.shapes] == [
+    assert [texts for texts, _, _ in model.arrays] == [
         20,
         10,
         5,
@@ -150,7 +150,7 @@ def test_what_is_late_expires_before_it_costs_anything() -> None:
         "job-0",
         "the deadline passed before the answer",
     )
-    assert [texts for texts, _, _ in model.shapes] == [2]
+    assert [texts for texts, _, _ in model.arrays] == [2]
 
 
 def test_a_shadow_answers_what_was_in_time_when_it_was_answered() -> None:

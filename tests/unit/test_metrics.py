@@ -77,7 +77,8 @@ def test_padding_is_real_tokens_by_padded_ones() -> None:
     metrics = WorkerMetrics(figures.registry)
     model = metrics.load(lambda wanted: HashModel(wanted.digest))(version(1, "d1"))
     assert figures("padding_efficiency") == 0
-    model.features(model.parse([Question("abc"), Question("abcdefg")]), 8, 2)
+    parsed = model.parse([Question("abc"), Question("abcdefg")])
+    model.shapes([len(one.ids) for one in parsed], 64)
     assert (figures("real_tokens_total"), figures("padded_tokens_total")) == (10, 16)
     assert figures("padding_efficiency") == 10 / 16
 

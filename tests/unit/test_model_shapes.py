@@ -17,11 +17,11 @@ def test_texts_of_like_length_go_together() -> None:
 
 
 def test_a_few_short_texts_join_longer_ones_rather_than_cost_a_call() -> None:
-    assert plan([20, 5, 7]) == [([1, 2, 0], 24, 3)]
+    assert plan([20, 5, 7]) == [([1, 2, 0], 24, 3, 72)]
 
 
 def test_a_text_beyond_the_budget_goes_alone() -> None:
-    assert plan([600, 600], token_budget=100) == [([0], 600, 1), ([1], 600, 1)]
+    assert plan([600, 600], token_budget=100) == [([0], 600, 1, 600), ([1], 600, 1, 600)]
 
 
 def test_nothing_gives_nothing() -> None:
@@ -32,14 +32,15 @@ def test_nothing_gives_nothing() -> None:
 def test_every_text_once_within_the_budget(lengths: list[int], budget: int) -> None:
     shapes = plan(lengths, budget)
     assert sorted(i for shape in shapes for i in shape.indices) == list(range(len(lengths)))
-    for indices, length, rows in shapes:
+    for indices, length, rows, padded in shapes:
+        assert padded == length * rows
         assert len(indices) == rows <= max(ROWS)
         assert max(lengths[i] for i in indices) <= length
         assert rows == 1 or bucket(rows, ROWS) * length <= budget
 
 
 def test_the_longest_texts_of_a_model_are_not_padded() -> None:
-    assert plan([200, 197, 9], grid=steps(200)) == [([2, 1, 0], 200, 3)]
-    assert plan([200, 197], grid=LENGTHS) == [([1, 0], 256, 2)]
+    assert plan([200, 197, 9], grid=steps(200)) == [([2, 1, 0], 200, 3, 600)]
+    assert plan([200, 197], grid=LENGTHS) == [([1, 0], 256, 2, 512)]
     assert steps(64) == LENGTHS
     assert steps(10_000) == LENGTHS, "a text of 600 tokens is not padded to 10,000"

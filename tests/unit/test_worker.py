@@ -159,7 +159,7 @@ def test_a_slow_store_holds_the_device_back(world: World) -> None:
     for number in range(8):
         world.worker.run_batch(encode(batch(item(number, "a"), batch_id=f"b{number}")))
     world.bus.wait_for(1)
-    assert len(world.models["d1"].shapes) < 6, "computed ahead of what is written"
+    assert len(world.models["d1"].arrays) < 6, "computed ahead of what is written"
     assert len(world.bus.wait_for(8)) == 8
 
 
@@ -241,11 +241,11 @@ def test_an_array_beyond_the_memory_is_reported_and_later_ones_are_cut_smaller(
     texts = [f"large {n}" for n in range(20)]
     assert world.run(*texts).exhausted
     model = world.models["d1"]
-    assert len(model.shapes) > 2
-    model.shapes.clear()
+    assert len(model.arrays) > 2
+    model.arrays.clear()
     done = world.run(*(f"small {n}" for n in range(20)))
     assert not done.exhausted
-    assert max(rows * length for _, length, rows in model.shapes) <= 20 * 8 // 2
+    assert max(rows * length for _, length, rows in model.arrays) <= 20 * 8 // 2
 
 
 def test_a_budget_of_memory_is_halved_once_a_batch_and_doubles_with_time() -> None:

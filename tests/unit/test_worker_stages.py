@@ -84,7 +84,7 @@ def test_a_batch_passes_between_two_arrays_of_the_running_one(model: SlowModel) 
     until(lambda: world.bus.states[-1].passing == ("b3",))
     model.let.set()
     done = {one.batch_id: one for one in world.bus.wait_for(3)}
-    assert [length for _, length, _ in model.shapes] == [8, 8, 512, 8]
+    assert [length for _, length, _ in model.arrays] == [8, 8, 512, 8]
     assert done["b1"].compute_s > 0
     until(lambda: world.bus.states[-1].passing == ())
     world.worker.finish()
@@ -100,7 +100,7 @@ def test_a_batch_passes_those_that_wait_to_be_parsed(world: World, model: SlowMo
     assert model.parsed == ["a", long, "now"]
     model.let.set()
     assert {done.batch_id for done in world.bus.wait_for(4)} == {"b1", "b2", "b3", "b4"}
-    assert [length for _, length, _ in model.shapes] == [8, 8, 512, 512]
+    assert [length for _, length, _ in model.arrays] == [8, 8, 512, 512]
 
 
 def test_what_cannot_be_read_is_told_in_its_turn(world: World, model: SlowModel) -> None:

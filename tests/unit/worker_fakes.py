@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from models.shapes import LENGTHS, TOKEN_BUDGET
+from models.shapes import Shape, plan
 from schemas.batch import Batch, BatchItem, Completion, WorkerState
 from schemas.errors import ArtifactError, UnavailableError
 from schemas.job import Job
@@ -74,13 +74,11 @@ class HashModel:
 
     weight_bytes = 0
     build = "fake"
-    array_tokens = TOKEN_BUDGET
-    lengths = LENGTHS
 
     def __init__(self, digest: str = "d1") -> None:
         self.digest = digest
         self.broken = False
-        self.shapes: list[tuple[int, int, int]] = []
+        self.arrays: list[tuple[int, int, int]] = []
         """`(texts, length, rows)` of every array that was predicted."""
         self.timings: Sequence[tuple[int, int, float]] = ()
 
@@ -92,6 +90,9 @@ class HashModel:
             raise ValueError("cannot parse " + " ".join(texts))
         return [Parsed([ord(c) for c in text], text) for text in texts]
 
+    def shapes(self, lengths: Sequence[int], token_budget: int) -> list[Shape]:
+        return plan(lengths, token_budget)
+
     def features(self, parsed: Sequence[Parsed], length: int, rows: int) -> Any:
         assert len(parsed) <= rows
         assert all(len(one.ids) <= length for one in parsed)
@@ -102,7 +103,7 @@ class HashModel:
     def predict(self, features: Any) -> list[Prediction]:
         parsed, length, rows = features
         texts = [one.text for one in parsed]
-        self.shapes.append((len(parsed), length, rows))
+        self.arrays.append((len(parsed), length, rows))
         self._misbehave(texts)
         answers = [self._answer(text) for text in texts]
         return answers[:-1] if any("short" in text for text in texts) else answers

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from models.shapes import Shape
 from schemas.batch import Batch
 from schemas.question import Question
 from schemas.record import Ending, Terminal
@@ -120,25 +121,20 @@ class MeteredModel:
         """See `TextModel`."""
         return self._model.build
 
-    @property
-    def array_tokens(self) -> int:
-        """See `TextModel`."""
-        return self._model.array_tokens
-
-    @property
-    def lengths(self) -> Sequence[int]:
-        """See `TextModel`."""
-        return self._model.lengths
-
     def parse(self, questions: Sequence[Question]) -> Sequence[Tokens]:
         """See `TextModel`."""
         with self._metrics.stage("parse"):
             return self._model.parse(questions)
 
+    def shapes(self, lengths: Sequence[int], token_budget: int) -> Sequence[Shape]:
+        """See `TextModel`."""
+        shapes = self._model.shapes(lengths, token_budget)
+        self._metrics.real.inc(sum(lengths))
+        self._metrics.padded.inc(sum(shape.padded for shape in shapes))
+        return shapes
+
     def features(self, parsed: Sequence[Any], length: int, rows: int) -> Any:
         """See `TextModel`."""
-        self._metrics.real.inc(sum(len(one.ids) for one in parsed))
-        self._metrics.padded.inc(length * rows)
         with self._metrics.stage("features"):
             return self._model.features(parsed, length, rows)
 
