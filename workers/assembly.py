@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 MISSED_HEARTBEATS = 2
 """Heartbeats that a worker may miss, beyond their own lifetime, before its work is sent again."""
-SHORTEST_WAIT_S = 0.001
-"""Unit of age for work that never waits for company."""
 
 
 class Store:
@@ -153,8 +151,6 @@ def make_dispatcher(
         token_budget=dispatch.token_budget,
         max_batch_s=dispatch.max_batch_s,
         mixed_batch_s=min(dispatch.mixed_batch_s, dispatch.max_batch_s),
-        interactive_wait_s=max(dispatch.max_wait_s, SHORTEST_WAIT_S),
-        bulk_wait_s=max(dispatch.bulk_max_wait_s, SHORTEST_WAIT_S),
         by_cost=dispatch.policy == "cost",
     )
     batcher, costs = Batcher(limits), Costs(dispatch.token_budget)

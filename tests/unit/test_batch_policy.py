@@ -81,25 +81,19 @@ def test_least_slack_goes_first_across_versions() -> None:
     assert offsets(made.next_batch(0.1, place())) == [1]
 
 
-def test_otherwise_the_batch_goes_that_frees_most_waiting_by_second() -> None:
+@pytest.mark.parametrize("by_cost", [True, False])
+def test_otherwise_who_is_due_first_goes_first_whatever_he_costs(by_cost: bool) -> None:
     long = [delivery(n, of=examples.version(1), padded=512, due_at=0.0) for n in range(4)]
-    short = [delivery(9 + n, of=examples.version(2), due_at=0.0) for n in range(4)]
-    made = batcher(*long, *short)
-    assert offsets(made.next_batch(0.1, place())) == [9, 10, 11, 12]
-    made = batcher(*long, *short, by_cost=False)
-    assert offsets(made.next_batch(0.1, place())) == [0, 1, 2, 3]
-
-
-def test_who_lost_patience_goes_before_who_is_worth_more() -> None:
-    long = delivery(0, of=examples.version(1), padded=32_768, due_at=0.0)
-    made = batcher(long, *(delivery(1 + n, of=examples.version(2), due_at=10.5) for n in range(99)))
-    assert offsets(made.next_batch(10.6, place())) == [0]
+    short = [delivery(9 + n, of=examples.version(2), due_at=0.1) for n in range(4)]
+    made = batcher(*short, *long, by_cost=by_cost)
+    assert offsets(made.next_batch(0.2, place())) == [0, 1, 2, 3]
+    assert offsets(made.next_batch(0.2, place())) == [9, 10, 11, 12]
 
 
 def test_company_is_interactive_by_deadline_then_bulk_while_the_deadline_holds() -> None:
     bulk = [delivery(100 + n, is_bulk=True, due_at=0.0) for n in range(500)]
-    dated = [delivery(n, deadline=3.0 - n, padded=(16, 32)[n], due_at=5.0) for n in range(2)]
-    made = batcher(delivery(7, due_at=5.0), *bulk, *dated, mixed_batch_s=0.05)
+    dated = [delivery(n, deadline=3.0 - n, padded=(16, 32)[n], due_at=5.0 - n) for n in range(2)]
+    made = batcher(delivery(7, due_at=5.1), *bulk, *dated, mixed_batch_s=0.05)
     formed = made.next_batch(0.0, place())
     assert offsets(formed)[:4] == [1, 0, 7, 100]
     assert formed is not None

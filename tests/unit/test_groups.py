@@ -112,7 +112,7 @@ def test_a_version_that_nobody_serves_waits_until_somebody_comes() -> None:
 
 
 def test_what_one_group_must_do_in_time_is_not_forgotten_over_another() -> None:
-    batcher = Batcher(Limits(interactive_wait_s=60.0))
+    batcher = Batcher(Limits())
     price = Price(Cost(0.5, 0.0), 10_000)
     heavy, rest = (
         Place(idle=False, prices=lambda version_id: price, serves=share) for share in (HEAVY, REST)

@@ -3,14 +3,17 @@
     by_cost   1. bulk work, in its turn: it waited BULK_PATIENCE_S beyond its time and the last
                  BULK_TURN batches had none of it
               2. whose deadline would be missed if something else went first: least slack
-              3. interactive work before bulk work before what is too late anyway; there whoever
-                 waits PATIENCE_S too long, then the largest sum of weighted ages by predicted
-                 seconds: the batch that frees most waiting by second of the device
+              3. interactive work before bulk work before what is too late anyway; there the head
+                 that is due first
     oldest    the head that is due first; bulk work stands behind interactive work until it is
               BULK_PATIENCE_S overdue. The reference, and what holds while no cost is known.
 
 So bulk work gets at least one batch in BULK_TURN + 1, whatever comes, and an interactive job waits
 for at most one of them, which is a short one (`workers.core.allowance`).
+
+Short texts do not go ahead of long ones for being cheap. On the device they are, but parsing and
+writing cost every text the same; and a worker that computes long texts while it writes short ones
+has more to do at a time. ARCHITECTURE.md has the figures.
 """
 
 from collections.abc import Sequence
@@ -22,18 +25,12 @@ BULK_PATIENCE_S: Final = 10.0
 """How long bulk work, once due, lets interactive work pass."""
 BULK_TURN: Final = 7
 """Batches without bulk work after which bulk work that lost patience has its turn."""
-PATIENCE_S: Final = 10.0
-"""Who waits so long beyond his time goes before all others of his class."""
 
 
 class Candidate(NamedTuple):
     """A line that may go now, and what its batch would be."""
 
     line: Line
-    rows: int
-    """How many of the line a batch takes."""
-    seconds: float
-    """Predicted."""
     slack_s: float
     """Until the moment at which its batch must have gone; `NEVER` without a deadline."""
 
@@ -49,19 +46,12 @@ def oldest(candidates: Sequence[Candidate], now: float) -> Line:
     return min(candidates, key=rank).line
 
 
-def by_cost(
-    candidates: Sequence[Candidate],
-    now: float,
-    waits: Sequence[float],
-    urgent_s: float,
-    passed: int,
-) -> Line:
+def by_cost(candidates: Sequence[Candidate], now: float, urgent_s: float, passed: int) -> Line:
     """Return the line that should go first.
 
     Args:
         candidates: at least one.
         now: monotonic clock, in seconds.
-        waits: the usual wait for company in each class, which is the unit of age there.
         urgent_s: seconds that another batch would take.
         passed: batches that have gone since the last one with bulk work.
     """
@@ -74,18 +64,9 @@ def by_cost(
     urgent = [one for one in chosen if one.slack_s <= urgent_s]
     if urgent:
         return min(urgent, key=lambda one: one.slack_s).line
-    first = min(chosen, key=lambda one: one.line.due_at)
-    if now - first.line.due_at > PATIENCE_S:
-        return first.line
-    return max(chosen, key=lambda one: _value(one, now, waits[best])).line
+    return min(chosen, key=lambda one: one.line.due_at).line
 
 
 def is_overdue_bulk(line: Line, now: float) -> bool:
     """Whether this bulk work has let others pass for long enough."""
     return line.key.rank is Class.BULK and now - line.due_at >= BULK_PATIENCE_S
-
-
-def _value(one: Candidate, now: float, wait_s: float) -> float:
-    """The sum of the ages of a batch, in usual waits, by its predicted seconds."""
-    age = 1 + (now - one.line.mean_due_at) / wait_s
-    return one.rows * age / max(one.seconds, 1e-9)

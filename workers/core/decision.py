@@ -109,8 +109,7 @@ class Decision:
         candidates = [self._candidate(line) for line, _ in ready]
         if self._by_cost:
             urgent_s = self._limits.max_batch_s
-            waits = (self._limits.interactive_wait_s, self._limits.bulk_wait_s, 1.0)
-            line = by_cost(candidates, self._now, waits, urgent_s, self._passed)
+            line = by_cost(candidates, self._now, urgent_s, self._passed)
         else:
             line = oldest(candidates, self._now)
         return next(one for one in ready if one[0] is line)
@@ -165,21 +164,19 @@ class Decision:
         return is_full(waiting, price, self._limits, self._bounds[key.rank])
 
     def _slack_s(self, line: Line) -> float:
-        hurry_s = self._place.ahead_s + MARGIN_S + self._extent(line)[1]
+        hurry_s = self._place.ahead_s + MARGIN_S + self._seconds(line)
         self.hurries[line.key] = hurry_s + RUSH_S
         return line.deadline - hurry_s - self._now
 
     def _candidate(self, line: Line) -> Candidate:
-        rows, seconds = self._extent(line)
-        slack_s = self._slack_s(line) if line.key.dated else NEVER
-        return Candidate(line, rows, seconds, slack_s)
+        return Candidate(line, self._slack_s(line) if line.key.dated else NEVER)
 
-    def _extent(self, line: Line) -> tuple[int, float]:
-        """How many of the line a batch takes, and what it takes for them."""
+    def _seconds(self, line: Line) -> float:
+        """What a batch takes for those of the line that it takes, predicted."""
         price = self._prices[line.key.version_id]
         allowance = Allowance(price, self._limits.max_batch, self._bounds[line.key.rank])
         rows = allowance.rows_of(line.key.padded, len(line))
-        return rows, price.cost.seconds(rows, line.key.padded) if price.cost else 0.0
+        return price.cost.seconds(rows, line.key.padded) if price.cost else 0.0
 
     def _company(self, version_id: int) -> list[Line]:
         """The lines of a version in which somebody waits, the first due first."""

@@ -40,12 +40,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     stage_s: float = 0.02
     """While interactive jobs come, a batch is staged behind another one only so many predicted
     seconds before that one ends, so that it holds what came until then."""
-    interactive_wait_s: float = 0.005
-    """Usual wait for company, the unit in which interactive work ages; above 0."""
-    bulk_wait_s: float = 1.0
-    """The same of bulk work."""
     by_cost: bool = True
-    """Whether costs choose between the lines; otherwise the oldest head goes first."""
+    """Whether what batches cost has a say in which line goes first (`workers.core.choice`)."""
 
 
 class Place(NamedTuple):

@@ -67,11 +67,6 @@ class Line:
         return self._waiting[0].due_at
 
     @property
-    def mean_due_at(self) -> float:
-        """The mean over the line, as if they had come evenly."""
-        return (self._waiting[0].due_at + self._waiting[-1].due_at) / 2
-
-    @property
     def deadline(self) -> float:
         """The earliest deadline; `NEVER` without any."""
         return NEVER
@@ -107,11 +102,6 @@ class DatedLine(Line):
     def due_at(self) -> float:
         """When the wait for company ends for the one that waits longest."""
         return self._arrived[0][1]
-
-    @property
-    def mean_due_at(self) -> float:
-        """The mean over the line, as if they had come evenly."""
-        return (self._arrived[0][1] + self._arrived[-1][1]) / 2
 
     @property
     def deadline(self) -> float:

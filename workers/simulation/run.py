@@ -66,8 +66,6 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True):
             max_batch=self.max_batch,
             max_batch_s=self.max_batch_s,
             mixed_batch_s=self.mixed_batch_s,
-            interactive_wait_s=self.wait_s,
-            bulk_wait_s=self.bulk_wait_s,
         )
 
 
