@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from schemas import settings
-from schemas.tables import UNDECLARED_INDEXES, metadata
+from schemas.tables import UNDECLARED_INDEXES, UNDECLARED_KEYS, metadata
 from workers.sql.engine import open_engine
 from workers.sql.transaction import writing
 
@@ -17,7 +17,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         compare_type=True,
-        include_name=lambda name, *_: name not in UNDECLARED_INDEXES,
+        include_name=lambda name, *_: name not in UNDECLARED_INDEXES | UNDECLARED_KEYS,
     )
     context.run_migrations()
 

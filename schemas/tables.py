@@ -74,6 +74,7 @@ from schemas.model_tables import (
 
 __all__ = [
     "UNDECLARED_INDEXES",
+    "UNDECLARED_KEYS",
     "alias",
     "bulk",
     "bulk_chunk",
@@ -112,7 +113,7 @@ result = Table(
     Column("partition", Integer, nullable=False),
     Column("record_offset", BigInteger, nullable=False),
     Column("topic", Text, nullable=False),
-    version_column("model_version_id"),
+    Column("model_version_id", Serial, nullable=False),
     Column("lang", String(2), nullable=False),
     Column("label", Text),
     Column("score", Float(53)),
@@ -146,6 +147,10 @@ result = Table(
     PrimaryKeyConstraint("job_id", "tenant", "task", "run"),
     Index(None, "task", "created_at"),
 )
+"""`model_version_id` is always that of a row of `model_version`, on PostgreSQL without a foreign
+key, whose check is a query and a lock for each row: the statement that inserts a batch reads
+and locks the version's row (`workers.sql.insert`), and who removes a version, which only
+`workers.sql.retirement` does, locks that row and then looks for answers. SQLite has the key."""
 partial_index(
     "ix_result_task_label_created_at",
     result.c.task,
@@ -192,6 +197,9 @@ written with the first answer that has the name, and leaves with the last."""
 
 UNDECLARED_INDEXES = frozenset({"ix_entity_name_characters", "ix_entity_name_part"})
 """Of the dictionary, over expressions of PostgreSQL; the second where it has trigrams."""
+
+UNDECLARED_KEYS = frozenset({"fk_result_model_version_id_model_version"})
+"""Of `result`, on SQLite alone, which would have to copy the table to be without it."""
 
 shadow_result = Table(
     "shadow_result",

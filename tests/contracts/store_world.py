@@ -107,6 +107,7 @@ class World:
         endings: Sequence[Ending] = (),
         version: ModelVersion | None = None,
         attempt: int = 1,
+        writer: SqlResults | None = None,
     ) -> Recorded:
         """Keep these as one batch."""
         version = version or self.version
@@ -118,7 +119,7 @@ class World:
             digest=version.digest,
             items=tuple(answer.item for answer in answers),
         )
-        return self.results.record(batch, answers, endings, 0.5)
+        return (writer or self.results).record(batch, answers, endings, 0.5)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a query returns."""

@@ -1,5 +1,6 @@
 """What the Rollouts port promises, on both databases."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.contracts.store_fixtures import store_url, world
 from tests.contracts.store_world import World, manifest
 from workers.desired import Deployment, Event, Here, Replica, RouteKey, Wish
 from workers.ports import ModelVersion
+from workers.sql import results, retirement
+from workers.sql.errors import StoreError
 from workers.sql.rollouts import SqlRollouts
 
 __all__ = ["store_url", "world"]
@@ -235,6 +238,60 @@ def test_a_version_that_has_answered_is_not_forgotten(scene: Scene) -> None:
     scene.world.record(scene.world.answer(1), version=scene.second)
     with pytest.raises(UsageError, match="models retire mood@2"):
         scene.rollouts.remove(scene.second, "ada")
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_a_version_is_not_forgotten_while_its_first_answer_is_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who removes it waits for the writer, and then finds the row."""
+    wrote, go_on = threading.Event(), threading.Event()
+    original = results.insert_endings
+
+    def slowly(*given: object) -> None:
+        wrote.set()
+        assert go_on.wait(10)
+        original(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(results, "insert_endings", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        answer = scene.world.answer(1)
+        writing = pool.submit(scene.world.record, answer, version=scene.second)
+        assert wrote.wait(10)
+        removing = pool.submit(scene.rollouts.remove, scene.second, "ada")
+        with pytest.raises(TimeoutError):
+            removing.result(0.5)
+        go_on.set()
+        with pytest.raises(UsageError, match="models retire mood@2"):
+            removing.result(10)
+        assert len(writing.result(10).settled) == 1
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_no_answer_comes_of_a_version_that_is_being_forgotten(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who writes waits until it is gone, and learns that it is."""
+    removed, go_on = threading.Event(), threading.Event()
+    original = retirement.add_event
+
+    def slowly(*given: object) -> None:
+        removed.set()
+        assert go_on.wait(10)
+        original(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(retirement, "add_event", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        removing = pool.submit(scene.rollouts.remove, scene.second, "ada")
+        assert removed.wait(10)
+        writing = pool.submit(scene.world.record, scene.world.answer(1), version=scene.second)
+        with pytest.raises(TimeoutError):
+            writing.result(0.5)
+        go_on.set()
+        removing.result(10)
+        with pytest.raises(StoreError, match="not registered"):
+            writing.result(10)
+    assert scene.world.answered() == {}
 
 
 def test_names_of_ones_own(scene: Scene) -> None:

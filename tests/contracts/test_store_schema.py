@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Engine, insert, inspect, select, text
 
 from schemas.errors import UsageError
-from schemas.tables import UNDECLARED_INDEXES, metadata, partition_claim
+from schemas.tables import UNDECLARED_INDEXES, UNDECLARED_KEYS, metadata, partition_claim
 from tests.contracts.store_fixtures import store_url
 from workers.sql.engine import open_engine
 from workers.sql.upgrade import current_revision, newest_revision, require_current, upgrade
@@ -33,12 +33,15 @@ def test_the_newest_revision_is_what_the_tables_declare(store_url: str, engine: 
     upgrade(store_url)
 
     with engine.connect() as connection:
-        declared = {"include_name": lambda name, *_: name not in UNDECLARED_INDEXES}
+        undeclared = UNDECLARED_INDEXES | UNDECLARED_KEYS
+        declared = {"include_name": lambda name, *_: name not in undeclared}
         context = MigrationContext.configure(connection, opts={"compare_type": True, **declared})
         assert compare_metadata(context, metadata) == []
         indexes = {index["name"] for index in inspect(connection).get_indexes("entity_name")}
+        keys = {key["name"] for key in inspect(connection).get_foreign_keys("result")}
     on_postgresql = engine.dialect.name == "postgresql"
     assert indexes == (UNDECLARED_INDEXES if on_postgresql else set())
+    assert keys == (set() if on_postgresql else UNDECLARED_KEYS)
 
 
 def test_checks_are_what_the_tables_declare(store_url: str, engine: Engine) -> None:

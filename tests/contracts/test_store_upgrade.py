@@ -10,6 +10,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 
 import migrations
+from schemas.tables import UNDECLARED_KEYS
 from schemas.task import Task
 from tests.contracts.store_fixtures import store_url
 from tests.contracts.store_world import World
@@ -194,6 +195,19 @@ def test_searches_for_names_read_short_lists(engine: Engine, store_url: str) -> 
     assert limited() == 0
     upgrade(store_url)
     assert limited() == 2
+
+
+def test_the_key_of_answers_comes_back_on_the_way_down(engine: Engine, store_url: str) -> None:
+    """On SQLite it never leaves."""
+
+    def keys() -> list[str | None]:
+        return [key["name"] for key in inspect(engine).get_foreign_keys("result")]
+
+    upgrade(store_url)
+    assert keys() == (list(UNDECLARED_KEYS) if engine.dialect.name == "sqlite" else [])
+    migrated(engine, command.downgrade, "0014")
+    assert keys() == list(UNDECLARED_KEYS)
+    upgrade(store_url)
 
 
 def test_bulk_jobs_of_before_have_nothing_of_earlier_ones(engine: Engine, store_url: str) -> None:

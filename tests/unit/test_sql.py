@@ -11,7 +11,7 @@ from sqlalchemy import exc
 from schemas.errors import SettingsError, TextmillError, UnavailableError, UsageError
 from workers.core.lookup import parse_model, parse_since
 from workers.sql.engine import open_engine
-from workers.sql.errors import StoreError, UnstorableError, translate, translated
+from workers.sql.errors import RepeatedError, StoreError, UnstorableError, translate, translated
 from workers.sql.transaction import reading, retried
 
 NOW = datetime(2025, 6, 30, 12, tzinfo=UTC)
@@ -108,7 +108,8 @@ def sqlite(name: str) -> Exception:
     [
         *((postgresql(s), UnavailableError) for s in ("25006", "40001", "40P01", "55P03", "57014")),
         *((postgresql(state), UnavailableError) for state in ("08006", "53100", "53300")),
-        *((postgresql(state), UnstorableError) for state in ("22P05", "23514", "22003", "54000")),
+        *((postgresql(state), UnstorableError) for state in ("22P05", "23502", "23514", "54000")),
+        (postgresql("23505"), RepeatedError),
         *((postgresql(state), StoreError) for state in ("42P01", "23503", "XX000")),
         (postgresql(None, psycopg.DataError), UnstorableError),
         *((sqlite(f"SQLITE_{n}"), UnavailableError) for n in ("BUSY", "FULL", "IOERR_WRITE")),

@@ -2,6 +2,7 @@
 
     UnavailableError   the same transaction may work later: locks, deadlocks, a server that is gone
     UnstorableError    the database refuses a value: look for the row and set it aside
+      RepeatedError    of PostgreSQL: a row with such a key is there already
     StoreError         a mistake in this program or its schema: stop
 
 Drivers put row values into their messages, so that a message of theirs never goes on: what is kept
@@ -20,7 +21,9 @@ from schemas.settings import variable_of
 
 TRANSIENT = ("25006", "25P03", "40001", "40P01", "55P03", "08", "53", "57")
 REFUSED = ("22", "23", "54")
+MISSING = "23502"
 FOREIGN_KEY = "23503"
+REPEATED = "23505"
 REMEDY = f"Is the server running, and is {variable_of('database.url')} right?"
 
 SQLITE_TRANSIENT = (
@@ -36,6 +39,10 @@ SQLITE_FOREIGN_KEY = "SQLITE_CONSTRAINT_FOREIGNKEY"
 
 class UnstorableError(TextmillError):
     """The database refuses the data of at least one row."""
+
+
+class RepeatedError(UnstorableError):
+    """A row with such a key is there already; on PostgreSQL."""
 
 
 class StoreError(TextmillError):
@@ -81,11 +88,19 @@ def _of_postgresql(error: exc.DBAPIError) -> TextmillError:
         return _without_state(error)
     if state.startswith(TRANSIENT) or error.connection_invalidated:
         return UnavailableError(f"the database cannot do this now (SQLSTATE {state})")
-    if state == FOREIGN_KEY:
+    if state == FOREIGN_KEY or (state == MISSING and _lacks_version(error)):
         return StoreError("a row names a model version that is not registered")
+    if state == REPEATED:
+        return RepeatedError(f"a row is there already (SQLSTATE {state})")
     if state.startswith(REFUSED):
         return UnstorableError(f"the database refuses a value (SQLSTATE {state})")
     return StoreError(f"the database refuses a statement (SQLSTATE {state})")
+
+
+def _lacks_version(error: exc.DBAPIError) -> bool:
+    """Whether a version was looked for in the statement, and there is none such."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "column_name", None) == "model_version_id"
 
 
 def _without_state(error: exc.DBAPIError) -> TextmillError:

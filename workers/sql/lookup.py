@@ -18,7 +18,7 @@ from schemas.task import Task
 from workers.sql.by_name import by_bitmap, named_rows
 from workers.sql.place import Place
 from workers.sql.transaction import reading
-from workers.sql.wanted import ANSWERS, Wanted, conditions, page
+from workers.sql.wanted import ANSWERS, BY_VERSION, Wanted, conditions, page
 
 __all__ = [
     "FoundAnswer",
@@ -107,7 +107,7 @@ def list_answers(
 
 def count_answers(engine: Engine, wanted: Wanted) -> int:
     """How many answers there are."""
-    number = select(func.count()).select_from(result.join(model_version))
+    number = select(func.count()).select_from(result.join(model_version, BY_VERSION))
     with reading(engine) as connection:
         dialect = connection.dialect.name
         if wanted.part is not None and dialect == "postgresql":

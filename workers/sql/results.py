@@ -2,13 +2,17 @@
 
     fence → insert what is new → explain the rest → insert endings
 
-Repeating it changes nothing. When the database refuses a value, the transaction is run once more,
-inserting by halves until the row is alone; that row ends as QUARANTINED, its neighbours are kept.
+Repeating it changes nothing. Rows are taken for new, which PostgreSQL writes for less; when one is
+not, or when the last batches had such, the transaction is run with care for repetitions. When the
+database refuses a value, the transaction is run once more, inserting by halves until the row is
+alone; that row ends as QUARANTINED, its neighbours are kept.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -18,17 +22,26 @@ from schemas.record import Ending, Partition
 from workers.ports import Answer, Recorded
 from workers.sql.endings import insert_endings
 from workers.sql.entity_names import hold_names, share_names
-from workers.sql.errors import UnstorableError
+from workers.sql.errors import RepeatedError, UnstorableError
 from workers.sql.fence import current_epochs, key
 from workers.sql.insert import insert_by_halves, insert_results
 from workers.sql.known_names import Edition, KnownNames, Name
 from workers.sql.outcome import Record, explain, record_of, unstorable
+from workers.sql.repetitions import Repetitions
 from workers.sql.row import Shared, names_of, order, rows_of, shared_of, storable
 from workers.sql.shadows import INSERT_SHADOW, shadow_rows
 from workers.sql.transaction import written
 
-Learnt = tuple[Collection[Name], Edition]
-"""Names that a transaction wrote, and the edition of the dictionary that it saw."""
+
+class _Learnt(NamedTuple):
+    """What a transaction found out, true once it is committed."""
+
+    names: Collection[Name] = ()
+    """That it wrote."""
+    edition: Edition = None
+    """Of the dictionary that it saw."""
+    repeated: bool = False
+    """Whether an answer was not new."""
 
 
 class _Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +84,7 @@ class SqlResults:
         self._engine = engine
         self._streamed = streamed
         self._names = KnownNames()
+        self._repetitions = Repetitions()
 
     def record(
         self,
@@ -88,12 +102,22 @@ class SqlResults:
             streamed=self._streamed,
         )
         try:
-            recorded, learnt = written(self._engine, partial(_record, work=work, known=self._names))
+            recorded, learnt = self._kept(work)
         except UnstorableError:
             recorded, _ = written(self._engine, partial(_record, work=work, known=None))
         else:
-            self._names.learn(*learnt)
+            self._names.learn(learnt.names, learnt.edition)
         return recorded
+
+    def _kept(self, work: _Work) -> tuple[Recorded, _Learnt]:
+        """As if all were new, unless that fails or is not to be expected."""
+        attempt = partial(_record, work=work, known=self._names)
+        if not self._repetitions.expected():
+            with suppress(RepeatedError):
+                return written(self._engine, partial(attempt, all_new=True))
+        recorded, learnt = written(self._engine, attempt)
+        self._repetitions.note(learnt.repeated)
+        return recorded, learnt
 
     def compare(self, batch: Batch, answers: Sequence[Answer], compute_s: float, why: str) -> None:
         """See `workers.ports.Results`."""
@@ -103,9 +127,12 @@ class SqlResults:
 
 
 def _record(
-    connection: Connection, *, work: _Work, known: KnownNames | None
-) -> tuple[Recorded, Learnt]:
-    """Keep the work; `known` None: by halves, so that what the database refuses is found."""
+    connection: Connection, *, work: _Work, known: KnownNames | None, all_new: bool = False
+) -> tuple[Recorded, _Learnt]:
+    """Keep the work; `known` None: by halves, so that what the database refuses is found.
+
+    `all_new`: not if it repeats anything; see `insert_results`.
+    """
     claims = work.claims()
     epochs = current_epochs(
         connection,
@@ -114,11 +141,11 @@ def _record(
     )
     stale = {claim for claim in claims if epochs.get(key(claim[0])) != claim[1]}
     ours = work.of(claims - stale) if stale else work
-    learnt: Learnt = (), None
+    learnt = _Learnt()
     if known is None:
         settled, more = _keep_by_halves(connection, ours)
     else:
-        settled, more, learnt = _keep(connection, ours, known)
+        settled, more, learnt = _keep(connection, ours, known, all_new)
     endings = [*ours.endings, *more]
     insert_endings(connection, endings, work.shared.created_at)
     settled += [(ending.partition, ending.offset) for ending in endings]
@@ -131,18 +158,19 @@ def _record(
 
 
 def _keep(
-    connection: Connection, work: _Work, known: KnownNames
-) -> tuple[list[Record], list[Ending], Learnt]:
+    connection: Connection, work: _Work, known: KnownNames, all_new: bool
+) -> tuple[list[Record], list[Ending], _Learnt]:
     """Insert the answers that are new; the records settled by that, endings for others, and the
-    names that are known once this is committed."""
+    what is known once this is committed."""
     rows = rows_of(work.answers, work.shared)
     names = names_of(rows)
     edition = share_names(connection) if names else None
     missing = known.unknown(names, edition)
-    new = insert_results(connection, rows, work.shared, work.streamed, missing)
+    new = insert_results(connection, rows, work.shared, work.streamed, missing, all_new=all_new)
     settled, endings = _told(connection, work.answers, new)
-    wrote_all = new == len(work.answers)  # one that was left out may have a name that nobody has
-    return settled, endings, (missing, edition) if wrote_all else ((), None)
+    if new < len(work.answers):  # one that was left out may have a name that nobody has
+        return settled, endings, _Learnt(repeated=True)
+    return settled, endings, _Learnt(missing, edition)
 
 
 def _keep_by_halves(connection: Connection, work: _Work) -> tuple[list[Record], list[Ending]]:

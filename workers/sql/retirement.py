@@ -45,16 +45,21 @@ def retire(connection: Connection, version: ModelVersion, actor: str) -> bool:
 
 
 def remove(connection: Connection, version: ModelVersion, actor: str) -> None:
-    """Forget a version that never answered, with what was noted of it; the history stays."""
+    """Forget a version that never answered, with what was noted of it; the history stays.
+
+    Who inserts answers of it at this moment waits for the lock, or had it before.
+    """
     _refuse_in_use(connection, version)
+    _forget_previous(connection, version)  # routes are locked before versions, as where they change
+    known = model_version.c
+    row = select(known.id).where(known.id == version.version_id)
+    connection.execute(row.with_for_update())
     for table in (result, shadow_result):
         if _is_named_by(connection, table, version):
             raise UsageError(
                 f"{named(version)} has answered jobs, whose rows name it: "
                 f"`textmill models retire {named(version)}` takes it out of use"
             )
-    _forget_previous(connection, version)
-    known = model_version.c
     orphans = update(model_version).where(known.parent_id == version.version_id)
     connection.execute(orphans.values(parent_id=None))
     for table in (cost_profile, model_replica, deployment):

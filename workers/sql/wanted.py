@@ -12,9 +12,10 @@ from schemas.task import Task
 from workers.sql.parts import has_part
 from workers.sql.place import Place
 
+BY_VERSION = result.c.model_version_id == model_version.c.id
 ANSWERS = select(
     result, model_version.c.model.label("model"), model_version.c.version.label("version")
-).join(model_version)
+).join(model_version, BY_VERSION)
 PLACE = "created_at", "tenant", "job_id", "run"
 Columns = ReadOnlyColumnCollection[str, Any]
 """Of `result`, or of a query of its rows."""
