@@ -37,6 +37,9 @@ class Kept(StrEnum):
 _RUN = {Kept.RESULT: "bulk_id", Kept.BENCH_ANSWER: "run"}
 _BATCH = {Kept.RESULT: "batch_id", Kept.BENCH_ANSWER: "''"}
 _TOKENS = {Kept.RESULT: "(output ->> 'tokens')::int", Kept.BENCH_ANSWER: "0"}
+_BUILD = {Kept.RESULT: "coalesce(build, '')", Kept.BENCH_ANSWER: "''"}
+_IN_BLOCKS: Final = "keras-folded"
+"""The build whose arrays are cut in blocks (`models.fused`)."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -51,6 +54,8 @@ class Row(msgspec.Struct, frozen=True):
     """Batch it came in; empty for a peer's."""
     tokens: int
     """True length; 0 for a peer's."""
+    build: str = ""
+    """Form of the network that answered; empty for a peer's."""
 
 
 class Speed(msgspec.Struct, frozen=True):
@@ -80,12 +85,12 @@ def count(engine: Engine, kept: Kept, run: str) -> int:
 def rows(engine: Engine, kept: Kept, run: str) -> list[Row]:
     """All rows of the run, in order of time."""
     query = text(
-        f"SELECT job_id, label, extract(epoch FROM created_at), {_BATCH[kept]}, {_TOKENS[kept]} "
-        f"FROM {kept} WHERE {_RUN[kept]} = :run ORDER BY created_at"
+        f"SELECT job_id, label, extract(epoch FROM created_at), {_BATCH[kept]}, {_TOKENS[kept]}, "
+        f"{_BUILD[kept]} FROM {kept} WHERE {_RUN[kept]} = :run ORDER BY created_at"
     )
     with engine.connect() as connection:
         found = connection.execute(query, {"run": run}).all()
-    return [Row(number_of(one[0]), one[1] or "", float(one[2]), one[3], one[4]) for one in found]
+    return [Row(number_of(one[0]), one[1] or "", float(one[2]), *one[3:]) for one in found]
 
 
 def committed(engine: Engine, kept: Kept, run: str, prefix: str) -> dict[int, float]:
@@ -139,17 +144,21 @@ def mismatches(labels: Mapping[str, Mapping[int, str]], judge: str) -> dict[str,
 
 
 def padding_efficiency(found: Sequence[Row], longest: int) -> float | None:
-    """Real tokens / padded tokens of a Textmill run, by the shapes its worker cuts a batch into.
+    """Real tokens / padded tokens of a Textmill run, by the arrays its worker cuts a batch into.
 
     A text beyond the `longest` input is reckoned as one of that length.
     """
+    from models.blocks import cut
     from models.shapes import TOKEN_BUDGET, plan, steps
 
-    batches: dict[str, list[int]] = {}
+    batches: dict[tuple[str, bool], list[int]] = {}
     for row in found:
-        batches.setdefault(row.batch, []).append(min(row.tokens, longest))
+        in_blocks = row.build == _IN_BLOCKS
+        batches.setdefault((row.batch, in_blocks), []).append(min(row.tokens, longest))
     real = sum(map(sum, batches.values()))
-    grid = steps(longest)
-    cut = (plan(lengths, TOKEN_BUDGET, grid) for lengths in batches.values())
-    padded = sum(shape.length * shape.rows for shapes in cut for shape in shapes)
+    padded = sum(
+        shape.padded
+        for (_, in_blocks), lengths in batches.items()
+        for shape in (cut if in_blocks else plan)(lengths, TOKEN_BUDGET, steps(longest))
+    )
     return round(real / padded, 3) if padded else None

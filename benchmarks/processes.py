@@ -21,7 +21,7 @@ from deploy.services.process import Process, wait_gone
 from schemas.errors import TextmillError
 
 ROOT = Path(__file__).parent.parent
-EVERY_S = 0.25
+EVERY_S = 0.5
 END_S = 30.0
 ORPHANS_S = 5.0
 _TAIL = 1500

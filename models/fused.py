@@ -9,65 +9,26 @@ and the loop goes along its tokens, adding up rows of the tables: nothing else i
             best = max(best, matches)          and the n-grams that begin there are added up
 
 Both loops end by the lengths of the texts in hand. So one compiled program serves every array of up
-to ROWS texts, and texts of like length should be neighbours: `cut` sees to that, and no row is
-padded by a grid. On one CPU core, TextCNN at its default size, 256 texts of the mix of
+to ROWS texts, and texts of like length should be neighbours: `models.blocks` sees to that, and no
+row is padded by a grid. On one CPU core, TextCNN at its default size, 256 texts of the mix of
 `benchmarks.texts`: 11 µs a text against 32 as a graph, and 0.5 ms for twelve against 1.2. It takes
 half a second to compile.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from models import folding
+from models.blocks import BLOCK, ROWS
 from models.catalog import Architecture
 from models.encoders.textcnn import TextCNNConfig
 from models.features import stacked
 from models.layers.ngrams import bucket_of
-from models.shapes import Shape
 from models.traces import Read, Trace
-
-ROWS: Final = 256
-"""Texts of an array at most."""
-BLOCK: Final = 32
-"""Texts that the loop goes along at once: a vector unit has work, and few wait for the longest."""
-
-
-def cut(lengths: Sequence[int], token_budget: int, grid: Sequence[int] = ()) -> list[Shape]:
-    """Cut texts of these token `lengths` into arrays, as `models.shapes.plan` does; a block is only
-    as long as its longest text, so no `grid` is needed."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    ascending = [lengths[index] for index in order]
-    shapes: list[Shape] = []
-    start = 0
-    while start < len(order):
-        end = _end(ascending, start, token_budget)
-        shapes.append(_shape(order[start:end], ascending[start:end]))
-        start = end
-    return shapes
-
-
-def _end(ascending: Sequence[int], start: int, token_budget: int) -> int:
-    """Return where the array ends that begins at `start`: in its first block true tokens count,
-    which cost the same as a whole one; a further block counts as a whole."""
-    tokens = before = 0
-    most = min(len(ascending), start + ROWS)
-    for end in range(start, most):
-        rows, length = end - start, ascending[end]
-        if rows and rows % BLOCK == 0:
-            before += BLOCK * ascending[end - 1]
-        tokens += length
-        if rows and (tokens if rows < BLOCK else before + BLOCK * length) > token_budget:
-            return end
-    return most
-
-
-def _shape(indices: list[int], ascending: Sequence[int]) -> Shape:
-    longest = (ascending[min(at + BLOCK, len(indices)) - 1] for at in range(0, len(indices), BLOCK))
-    return Shape(indices, ascending[-1], len(indices), BLOCK * sum(longest))
 
 
 class FusedTrace(Trace):

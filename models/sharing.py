@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import msgspec
 import tensorflow as tf
 
-from models import artifact, catalog, folding, fused
+from models import artifact, blocks, catalog, folding
 from models.fused import FusedTrace
 from models.gains import GAIN, Gains
 from models.live_model import USUAL, LiveModel
@@ -57,7 +57,7 @@ def folded(model: LiveModel, traces: Traces) -> LiveModel | None:
         raise ArtifactError(f"{model.manifest.name}: the weights do not fit the architecture")
     size = sum(one.dtype.size * int(tf.size(one)) for one in weights)
     other = model.running(SharedRun(lambda: trace, weights), folding.BUILD, size)
-    other.cut = fused.cut
+    other.cut = blocks.cut
     return other
 
 

@@ -63,7 +63,7 @@ def run(model: Any, parsed: list[Any], budget: int, tight: bool) -> dict[str, An
         "labels": {
             number: labels[row]
             for shape, rows in zip(shapes, best, strict=True)
-            for number, row in zip(shape.indices, rows, strict=True)
+            for number, row in zip(shape.indices, rows, strict=False)  # arrays may have more rows
             if parsed[number].tokens <= model.manifest.max_length
         },
     }

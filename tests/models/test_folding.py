@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import catalog, faster, folding, fused
+from models import blocks, catalog, faster, folding
 from models.encoders.bag import BagConfig
 from models.encoders.textcnn import TextCNNConfig
 from models.gains import Gains
@@ -61,7 +61,7 @@ def test_a_version_is_folded_where_that_is_faster(
     assert "toy: folding is not used: 1.00 times as fast here" in caplog.text
     other = faster.chosen(model, AS_USUAL, _timed(1.0, 0.25))
     assert "toy: is folded: 4.00 times as fast here" in caplog.text
-    assert other.cut is fused.cut
+    assert other.cut is blocks.cut
     assert other.weight_bytes > model.weight_bytes
     texts = ["play the music", "", "what is the weather like in the city " * 30]
     expected = model.predict_texts(texts)

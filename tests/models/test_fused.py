@@ -7,10 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models import catalog, folding, fused
+from models.blocks import ROWS
 from models.encoders.textcnn import TextCNNConfig
 from models.heads.classification import ClassificationConfig
 from models.traces import SharedRun
@@ -50,7 +49,7 @@ def texts(lengths: Sequence[int], columns: int) -> Any:
         ([3, 1, 12, 7], LONGEST),
         (sorted([2, 12, 5, 9, 1, 1] * 12), LONGEST),
         ([5, 2], 2 * LONGEST),
-        ([4] * fused.ROWS + [12, 1, 9], LONGEST),
+        ([4] * ROWS + [12, 1, 9], LONGEST),
     ],
     ids=["one token", "longest", "unsorted", "blocks", "padded beyond", "more than an array"],
 )
@@ -66,23 +65,3 @@ def test_logits_are_those_of_the_network(
 def test_an_array_without_texts_has_an_answer(pair: tuple[Any, SharedRun]) -> None:
     (got,) = pair[1](tf.zeros((0, 4), tf.int32))
     assert got.shape[1] == 3
-
-
-@given(st.lists(st.integers(1, 600), max_size=700), st.integers(1, 20_000))
-def test_every_text_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    shapes = fused.cut(lengths, budget)
-    assert sorted(i for shape in shapes for i in shape.indices) == list(range(len(lengths)))
-    for indices, length, rows, padded in shapes:
-        own = [lengths[i] for i in indices]
-        assert own == sorted(own)
-        assert (rows, length) == (len(own), own[-1])
-        assert rows <= fused.ROWS
-        assert sum(own) <= padded
-        assert rows == 1 or sum(own) <= budget
-        assert rows <= fused.BLOCK or padded <= budget
-
-
-def test_texts_of_one_length_fill_whole_blocks() -> None:
-    shapes = fused.cut([200] * 100, 8192)
-    assert [shape.rows for shape in shapes] == [32, 32, 32, 4]
-    assert fused.cut([16] * 300, 8192)[0].rows == fused.ROWS
