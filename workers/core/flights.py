@@ -17,7 +17,7 @@ CREDITS: Final = 3
 """Batches a worker may have from one dispatcher: one being written, one running, one staged behind
 it."""
 
-PASSING: Final = 1
+PASSING: Final = 2
 """Batches of interactive jobs that may be at a worker beside those, passing the bulk work there."""
 
 UNABLE_S: Final = 30.0

@@ -8,9 +8,10 @@ from workers.core.scheduler import Scheduler
 
 BULK_SHARE: Final = 0.75
 """Part of the memory for jobs that bulk work may fill; the rest is for interactive jobs."""
-ENOUGH_S: Final = 1.0
-"""Seconds of work in memory beyond which no bulk work is read while interactive jobs come: to read
-a flood as fast as it comes takes a core, which they would wait for."""
+ENOUGH_S: Final = 0.25
+"""Seconds of the devices' work in memory beyond which no bulk work is read while interactive jobs
+come: to read a flood as fast as it comes takes a core, which they would wait for. Parsing and
+writing take several times as long for a small network, so it lasts longer than it says."""
 
 
 class Rest(NamedTuple):
