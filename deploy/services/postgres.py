@@ -62,7 +62,8 @@ class PostgresService(Service):
         if (self._cluster / "PG_VERSION").exists():
             return
         command = [programs.postgres("initdb"), "--pgdata=cluster", f"--username={ROLE}"]
-        command += ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
+        command += ["--auth=trust", "--encoding=UTF8", "--no-instructions"]
+        command += ["--lc-collate=C", "--lc-ctype=C.UTF-8"]  # keys are compared byte by byte
         if not self.durable:
             command.append("--no-sync")
         if process.run(command, directory=self.directory, log=self.log, user=self.user) != 0:
