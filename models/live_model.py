@@ -222,6 +222,7 @@ class LiveModel:
     def _run(self, ids: Ids, rows: int) -> list[Any]:
         """Return the network's outputs of the first `rows` rows."""
         arrays = self.answerer.run(tf.convert_to_tensor(ids))
+        rows = min(rows, len(ids))  # a compiled function may give more
         outputs = [array_of(array)[:rows] for array in arrays]
         if not all(np.isfinite(output).all() for output in outputs):
             raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
