@@ -222,7 +222,6 @@ class LiveModel:
     def _run(self, ids: Ids, rows: int) -> list[Any]:
         """Return the network's outputs of the first `rows` rows."""
         arrays = self.answerer.run(tf.convert_to_tensor(ids))
-        rows = min(rows, len(ids))  # a compiled function may give more
         outputs = [array_of(array)[:rows] for array in arrays]
         if not all(np.isfinite(output).all() for output in outputs):
             raise ArtifactError(f"{self.manifest.name} gives answers that are not finite numbers")
@@ -231,7 +230,8 @@ class LiveModel:
     def _run_windows(self, ids: Ids, rows: int) -> list[Any]:
         """Do as `_run` does, in several calls where one would be larger than a usual array."""
         step = max(1, TOKEN_BUDGET // ids.shape[1])
-        calls = [self._run(ids[at : at + step], rows - at) for at in range(0, rows, step)]
+        starts = range(0, rows, step)  # a compiled function may give more rows than it is given
+        calls = [self._run(ids[at : at + step], min(step, rows - at)) for at in starts]
         return [stacked(outputs) for outputs in zip(*calls, strict=True)]
 
     def ask(

@@ -63,6 +63,19 @@ def test_compiled_shapes_give_the_same_answers_and_others_run_as_usual(
     assert model.traces == 1
 
 
+def test_a_text_of_many_windows_is_read_whole_where_shapes_are_compiled(
+    version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faster, "SHAPES", ((100, 100),))
+    model = LiveModel.load(version)
+    text = "what is the weather like in the city " * 1500
+    (expected,) = model.predict_texts([text])
+    faster.chosen(model, JIT, Gains(Timer(0.5, 1.0)))
+    assert isinstance(model.answerer.run, faster.ShapedRun)
+    (answer,) = model.predict_texts([text])
+    assert model.answerer.agree(expected, answer)
+
+
 def test_what_is_not_faster_is_not_used(version: Path, few: None) -> None:
     model = LiveModel.load(version)
     usual = model.answerer.run

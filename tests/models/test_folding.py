@@ -63,7 +63,8 @@ def test_a_version_is_folded_where_that_is_faster(
     assert "toy: is folded: 4.00 times as fast here" in caplog.text
     assert other.cut is blocks.cut
     assert other.weight_bytes > model.weight_bytes
-    texts = ["play the music", "", "what is the weather like in the city " * 30]
+    many_windows = "what is the weather like in the city " * 1500  # more than one array
+    texts = ["play the music", "", many_windows, "what is the weather like in the city " * 30]
     expected = model.predict_texts(texts)
     assert all(map(model.answerer.agree, expected, other.predict_texts(texts)))
 
