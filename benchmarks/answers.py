@@ -39,7 +39,7 @@ _BATCH = {Kept.RESULT: "batch_id", Kept.BENCH_ANSWER: "''"}
 _TOKENS = {Kept.RESULT: "(output ->> 'tokens')::int", Kept.BENCH_ANSWER: "0"}
 _BUILD = {Kept.RESULT: "coalesce(build, '')", Kept.BENCH_ANSWER: "''"}
 _IN_BLOCKS: Final = "keras-folded"
-"""The build whose arrays are cut in blocks (`models.fused`)."""
+"""`models.folding.BUILD`, whose arrays are cut in blocks; to import that takes TensorFlow."""
 
 
 class Row(msgspec.Struct, frozen=True):

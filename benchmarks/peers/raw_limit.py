@@ -51,7 +51,10 @@ def run(model: Any, parsed: list[Any], budget: int, tight: bool) -> dict[str, An
     for array in arrays[:: max(1, len(arrays) // 40)]:
         model.answerer.run(array)
     began, used = time.perf_counter(), time.process_time()
-    best = [np.argmax(model.answerer.run(array)[0].numpy(), axis=1) for array in arrays]
+    best = [  # a compiled function may give more rows than it is given
+        np.argmax(model.answerer.run(array)[0].numpy()[: shape.rows], axis=1)
+        for shape, array in zip(shapes, arrays, strict=True)
+    ]
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - used
     labels = model.manifest.labels
     return {
@@ -63,7 +66,7 @@ def run(model: Any, parsed: list[Any], budget: int, tight: bool) -> dict[str, An
         "labels": {
             number: labels[row]
             for shape, rows in zip(shapes, best, strict=True)
-            for number, row in zip(shape.indices, rows, strict=False)  # arrays may have more rows
+            for number, row in zip(shape.indices, rows, strict=True)
             if parsed[number].tokens <= model.manifest.max_length
         },
     }
