@@ -20,6 +20,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from celery import Celery
+from celery.events import EventDispatcher  # here: two threads that import it may deadlock
 from kombu.exceptions import KombuError
 from kombu.pidbox import Mailbox
 
@@ -83,7 +84,7 @@ class RemoteControl:
         mailbox = Mailbox(EXCHANGE, "fanout", connection, accept=["json"], serializer="json")
         node = mailbox.Node(self.name, channel=connection.channel(), handlers=self._handlers())
         node.listen(callback=lambda body, message: _answer(node, body))
-        events = self._app.events.Dispatcher(connection, hostname=self.name)
+        events = EventDispatcher(connection, hostname=self.name, app=self._app)
         events.send("worker-online", **self._event())
         told_at = time.monotonic()
         while not self._stopping.is_set():
