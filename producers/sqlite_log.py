@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from producers.sqlite_journal import write_ahead
 from schemas.errors import SettingsError, UnavailableError
 from schemas.job import DEFAULT_TENANT
 from schemas.settings import variable_of
@@ -156,7 +157,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection, BUSY_TIMEOUT_S)
     connection.execute("PRAGMA synchronous = FULL")
     with transaction(connection):
         for statement in _TABLES.split(";")[:-1]:

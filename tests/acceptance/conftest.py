@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from deploy.services import KafkaService, PostgresService, RedisService
@@ -133,3 +134,13 @@ def announced(url: str) -> list[str]:
 
     with redis.Redis.from_url(url) as client:
         return [key.decode() for key in client.scan_iter("textmill:worker:*")]
+
+
+def ready_workers(url: str) -> int:
+    """How many workers have all their models in memory."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        said = [client.get(key) for key in client.scan_iter("textmill:worker:*")]
+    states = [msgspec.msgpack.decode(one) for one in said if one]
+    return sum(bool(state["versions"]) and not state["loading"] for state in states)

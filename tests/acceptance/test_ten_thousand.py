@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance import corpora, verdicts
-from tests.acceptance.conftest import LABELLERS, STARTERS, Servers, announced
+from tests.acceptance.conftest import LABELLERS, STARTERS, Servers, ready_workers
 from tests.acceptance.corpora import Asked
 from tests.acceptance.running import Installation, environment, write_lines
 
@@ -77,12 +77,15 @@ def test_on_real_services(
     real.settings[STARTERS] = LABELLERS
     workers = [real.start("work", "--device", "cpu") for _ in range(2)]
     dispatchers = [real.start("dispatch") for _ in range(2)]
-    real.wait_for("workers", lambda: len(announced(servers.redis.url)) == 2, SECONDS)
+    real.wait_for("workers", lambda: ready_workers(servers.redis.url) == 2, SECONDS)
     real.wait_for("dispatchers", lambda: len(owners(real)) == 2, 60)
     publish_by_plain_client(real, servers.kafka.url, records)
 
     real.wait_for("rows", lambda: real.settled() > 1000, SECONDS)
     (computing,) = workers[0].children_running(COMPUTES)
+    computing.signal(signal.SIGSTOP)  # its batches wait, while the other one goes on
+    sure = real.settled() + 500
+    real.wait_for("rows", lambda: real.settled() > sure, SECONDS)
     computing.signal(signal.SIGKILL)
     real.wait_for("rows", lambda: real.settled() > 3000, SECONDS)
     dispatchers[0].kill()

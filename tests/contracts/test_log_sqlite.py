@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -72,10 +72,11 @@ def test_a_killed_reader_leaves_no_lock_behind(path: Path) -> None:
 
 
 def test_processes_may_write_at_once(path: Path) -> None:
-    writers = [python(WRITE, str(path), str(number)) for number in range(4)]
-    for writer in writers:
-        with writer:
-            assert writer.wait(60) == 0
+    with ExitStack() as running:
+        writers = [
+            running.enter_context(python(WRITE, str(path), str(number))) for number in range(4)
+        ]
+        assert [writer.wait(60) for writer in writers] == [0] * 4
     with closing(SqliteLog(path)) as log:
         ours = begin(log, TOPIC)
         records = collect(log, 4 * 50 * 4)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
+from producers.sqlite_journal import write_ahead
 from schemas.errors import SettingsError
 from workers.sql.idle import ask_the_idle
 
@@ -114,9 +115,8 @@ def _sqlite(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
     connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own: ASCII alone
+    write_ahead(connection, LOCK_TIMEOUT_S)
     cursor = connection.cursor()
-    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-32768")  # KiB; with the next: a tenth more rows a second
