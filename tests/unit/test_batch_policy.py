@@ -9,9 +9,9 @@ from tests.unit.examples import delivery, place
 from workers.core.batcher import BUCKETS, STAGE_FULL_S, Batcher
 from workers.core.choice import BULK_PATIENCE_S, BULK_TURN
 from workers.core.cost import Cost
-from workers.core.decision import MARGIN_S
 from workers.core.delivery import Delivery
 from workers.core.formed import Formed, Limits, Place, Release
+from workers.core.lag import LEAST_S
 
 
 def batcher(*deliveries: Delivery, **limits: object) -> Batcher:
@@ -103,7 +103,7 @@ def test_company_is_interactive_by_deadline_then_bulk_while_the_deadline_holds()
     formed = made.next_batch(0.0, place(ahead_s=0.01))
     assert offsets(formed)[0] == 0
     assert formed is not None
-    assert 0.01 + formed.seconds + MARGIN_S == pytest.approx(0.05, abs=0.001)
+    assert 0.01 + formed.seconds + LEAST_S == pytest.approx(0.05, abs=0.001)
 
 
 def test_bulk_batches_are_short_while_interactive_work_comes_and_long_else() -> None:

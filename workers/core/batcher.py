@@ -22,7 +22,7 @@ from typing import Final
 from schemas.groups import EVERYTHING
 from schemas.record import Partition
 from workers.core.costs import Price
-from workers.core.decision import MARGIN_S, Decision, Sum, is_full, shortest_s, sums_of
+from workers.core.decision import Decision, Sum, is_full, shortest_s, sums_of
 from workers.core.delivery import Delivery
 from workers.core.formed import Formed, Limits, Place
 from workers.core.line import NEVER, Class, DatedLine, Key, Line
@@ -238,7 +238,7 @@ class Batcher:
                 continue
             full = is_full(sums[version_id], price, self._limits, self._limits.max_batch_s)
             shortest = shortest_s(price.cost, padded, full=full)
-            done_at = now + place.soonest_s + MARGIN_S + shortest
+            done_at = now + place.soonest_s + place.lag_s + shortest
             late = []
             while line and line.deadline < done_at:
                 late.append(line.pop())

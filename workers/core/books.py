@@ -5,6 +5,7 @@ worst work that is done again, and the store makes that harmless.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 from schemas.record import Ending, Partition
 from workers.core.delivery import Delivery
@@ -16,7 +17,8 @@ class Books:
 
     def __init__(self) -> None:
         self._marks: dict[Partition, Watermark] = {}
-        self._endings: list[Ending] = []
+        self._endings: dict[int, Ending] = {}
+        """By their identity: two records may end alike."""
         self._written: dict[Partition, tuple[int, int]] = {}
 
     @property
@@ -42,7 +44,8 @@ class Books:
         """Forget a partition."""
         self._marks.pop(partition, None)
         self._written.pop(partition, None)
-        self._endings = [ending for ending in self._endings if ending.partition != partition]
+        kept = {n: one for n, one in self._endings.items() if one.partition != partition}
+        self._endings = kept
 
     def deliver(self, partition: Partition, offset: int, size: int) -> bool:
         """Note a delivery; False when the partition is not ours."""
@@ -76,17 +79,16 @@ class Books:
 
     def end(self, ending: Ending) -> None:
         """Let this ending be written."""
-        self._endings.append(ending)
+        self._endings[id(ending)] = ending
 
     def endings(self, limit: int) -> Sequence[Ending]:
         """Endings to write, oldest first."""
-        return self._endings[:limit]
+        return list(islice(self._endings.values(), limit))
 
     def ended(self, endings: Sequence[Ending], fenced: Collection[Partition]) -> None:
         """SQL has these endings, but for the fenced partitions."""
-        written = set(map(id, endings))
-        self._endings = [ending for ending in self._endings if id(ending) not in written]
         for ending in endings:
+            self._endings.pop(id(ending), None)
             if ending.partition not in fenced:
                 self.settle(ending.partition, ending.offset)
 

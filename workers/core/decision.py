@@ -14,10 +14,8 @@ from workers.core.costs import Price
 from workers.core.formed import Formed, Limits, Place, Release
 from workers.core.line import NEVER, Class, Key, Line
 
-MARGIN_S: Final = 0.01
-"""What a batch takes beside the device: the way to the worker, and its rows."""
-
-
+BESIDE_S: Final = 0.01
+"""What a batch costs beside the device, whatever is in it."""
 RUSH_S: Final = 0.01
 """So long before it would be too late, a batch leaves for its deadline."""
 WORTH: Final = 4
@@ -58,7 +56,7 @@ def shortest_s(cost: Cost, padded: int, *, full: bool) -> float:
     While more waits than a batch takes, one that is short for the sake of a deadline would cost
     many other jobs theirs, as its fixed price buys next to nothing: it is `WORTH` such prices long.
     """
-    fixed_s = cost.call_s + MARGIN_S
+    fixed_s = cost.call_s + BESIDE_S
     return max(cost.seconds(1, padded), WORTH * fixed_s if full else 0.0)
 
 
@@ -164,7 +162,7 @@ class Decision:
         return is_full(waiting, price, self._limits, self._bounds[key.rank])
 
     def _slack_s(self, line: Line) -> float:
-        hurry_s = self._place.ahead_s + MARGIN_S + self._seconds(line)
+        hurry_s = self._place.ahead_s + self._place.lag_s + self._seconds(line)
         self.hurries[line.key] = hurry_s + RUSH_S
         return line.deadline - hurry_s - self._now
 
@@ -196,7 +194,7 @@ class Decision:
         while heads and len(allowance.taken) < most:
             deadline, number = heapq.heappop(heads)
             line = lines[number]
-            left_s = deadline - self._now - self._place.ahead_s - MARGIN_S
+            left_s = deadline - self._now - self._place.ahead_s - self._place.lag_s
             possible = allowance.could(left_s, line.key.padded)
             if possible and rank is not Class.LATE:
                 allowance.until(left_s)

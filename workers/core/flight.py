@@ -35,6 +35,8 @@ class Flight(msgspec.Struct, frozen=True):
     """Sum of their squares."""
     seconds: float = 0.0
     """What the device will need, predicted."""
+    done_at: float = 0.0
+    """When the device should be done with it, predicted as it was sent; monotonic clock."""
     passes: bool = False
     """Whether it passes the others at its worker."""
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from schemas.batch import WorkerState
 from workers.core.flight import Flight, Loss
+from workers.core.lag import LEAST_S, Lag
 
 CREDITS: Final = 3
 """Batches a worker may have from one dispatcher: one being written, one running, one staged behind
@@ -50,6 +51,8 @@ class Flights:
         self._left_at: dict[str, float] = {}
         self._hung: dict[str, str] = {}
         self._unable: dict[tuple[str, int], float] = {}
+        self._lags: dict[tuple[str, bool], Lag] = {}
+        """By worker, of the batches that pass apart from the others."""
 
     def __len__(self) -> int:
         """Batches that are out."""
@@ -113,6 +116,20 @@ class Flights:
         began = max(first.sent_at, self._left_at.get(worker_id, first.sent_at))
         seconds = sum(flight.seconds for flight in flights.values())  # the first may be written now
         return max(seconds - max(now - began, 0.0), 0.0)
+
+    def done_at(self, worker_id: str, seconds: float, now: float, *, passes: bool = False) -> float:
+        """When the device will be done with a batch that is sent now, predicted."""
+        return now + (0.0 if passes else self.ahead_s(worker_id, now)) + seconds
+
+    def learn(self, flight: Flight, now: float) -> None:
+        """A batch that was answered as a whole is home now."""
+        lag = self._lags.setdefault((flight.worker_id, flight.passes), Lag())
+        lag.learn(now - flight.done_at, now)
+
+    def lag_s(self, worker_id: str, now: float, *, passes: bool = False) -> float:
+        """How much later than the device is done with them this worker's batches come home."""
+        lag = self._lags.get((worker_id, passes))
+        return lag.seconds(now) if lag else LEAST_S
 
     def running_s(self, worker_id: str) -> float:
         """Predicted seconds of the first batch that this worker has from us, as a whole."""
@@ -227,6 +244,8 @@ class Flights:
         for known in (self._seen_at, self._busy_at, self._running, self._following, self._since):
             known.pop(worker_id, None)
         self._passed.pop(worker_id, None)
+        for passes in (False, True):
+            self._lags.pop((worker_id, passes), None)
         self._passing.pop(worker_id, None)
         self._hung.pop(worker_id, None)
         self._left_at.pop(worker_id, None)

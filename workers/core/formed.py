@@ -9,6 +9,7 @@ import msgspec
 from schemas.groups import EVERYTHING
 from workers.core.costs import Prices
 from workers.core.delivery import Delivery
+from workers.core.lag import LEAST_S
 
 
 class Release(StrEnum):
@@ -55,6 +56,8 @@ class Place(NamedTuple):
     """Predicted seconds of the batch that it runs now, from its beginning to its end."""
     soonest_s: float = 0.0
     """The same of the worker that comes to a new batch first."""
+    lag_s: float = LEAST_S
+    """What a batch takes there beside the device: the way, and its rows."""
     flush: bool = False
     """Nothing more will arrive for now, so that waiting for company is in vain."""
     prices: Prices | None = None

@@ -46,7 +46,7 @@ class Placing:
         self, workers: Sequence[WorkerState], now: float
     ) -> tuple[WorkerState, Formed] | None:
         """A batch of interactive jobs that passes the bulk work at its worker, one of these."""
-        return self._form(workers, self._passing_place, now)
+        return self._form(workers, partial(self._passing_place, now=now), now)
 
     def _form(
         self,
@@ -66,9 +66,10 @@ class Placing:
                 return worker, formed if worker is first else self._trimmed(formed, worker)
         return None
 
-    def _passing_place(self, worker: WorkerState) -> Place:
+    def _passing_place(self, worker: WorkerState, now: float) -> Place:
         prices = partial(self._costs.price, worker.worker_id)
-        return Place(idle=True, prices=prices, passes=True, serves=worker.serves)
+        lag_s = self._flights.lag_s(worker.worker_id, now, passes=True)
+        return Place(idle=True, lag_s=lag_s, prices=prices, passes=True, serves=worker.serves)
 
     def _place(self, worker: WorkerState, soonest_s: float, now: float, *, flush: bool) -> Place:
         return Place(
@@ -76,6 +77,7 @@ class Placing:
             ahead_s=self._flights.ahead_s(worker.worker_id, now),
             running_s=self._flights.running_s(worker.worker_id),
             soonest_s=soonest_s,
+            lag_s=self._flights.lag_s(worker.worker_id, now),
             flush=flush,
             prices=partial(self._costs.price, worker.worker_id),
             gives_way=self._flights.gives_way(worker.worker_id),
@@ -93,6 +95,7 @@ class Placing:
         elif not completion.failed and completion.error is None:
             seen = Observation(flight.tokens, flight.pairs, completion.compute_s)
             self._costs.learn(flight.worker_id, version_id, seen, now)
+            self._flights.learn(flight, now)
         return completion.exhausted
 
     def backlog_s(self) -> float:

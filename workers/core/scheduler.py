@@ -307,6 +307,7 @@ class Scheduler:
             tokens=formed.tokens,
             pairs=formed.pairs,
             seconds=formed.seconds,
+            done_at=self._flights.done_at(worker.worker_id, formed.seconds, now, passes=passes),
             passes=passes,
         )
         self._flights.send(flight)

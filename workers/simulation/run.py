@@ -108,6 +108,7 @@ class _Dispatcher:
             ahead_s=self.flights.ahead_s(str(device), now),
             running_s=self.flights.running_s(str(device)),
             soonest_s=self.flights.soonest_s(now),
+            lag_s=self.flights.lag_s(str(device), now),
             prices=partial(self.costs.price, str(device)),
         )
 
@@ -123,6 +124,7 @@ class _Dispatcher:
             tokens=formed.tokens,
             pairs=formed.pairs,
             seconds=formed.seconds,
+            done_at=self.flights.done_at(str(device), formed.seconds, now),
         )
         self.flights.send(flight)
         self.load(device, 1)
@@ -136,6 +138,7 @@ class _Dispatcher:
             version_id = flight.deliveries[0].version.version_id
             seen = Observation(flight.tokens, flight.pairs, seconds)
             self.costs.learn(flight.worker_id, version_id, seen, now)
+            self.flights.learn(flight, now)
 
     def load(self, device: int, step: int) -> None:
         """Count a batch that went to a device, or came back."""
