@@ -82,7 +82,7 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     one may have to wait for it."""
     policy: Literal["cost", "oldest"] = "cost"
     """Which jobs go first: `cost`, by deadlines and by waiting freed a second; `oldest`, by age."""
-    max_wait_s: Annotated[float, Meta(ge=0)] = 0.005
+    max_wait_s: Annotated[float, Meta(ge=0)] = 0.01
     """Longest wait of an interactive job for company while a worker is free, in seconds."""
     bulk_max_wait_s: Annotated[float, Meta(ge=0)] = 1.0
     """The same for bulk work."""

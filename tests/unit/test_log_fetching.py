@@ -1,5 +1,6 @@
 """What came of interactive topics is drained first; the rest of the way is the log's contract."""
 
+import time
 from collections import deque
 from types import SimpleNamespace
 from typing import Any
@@ -68,3 +69,21 @@ def test_a_broker_is_asked_for_more_while_bulk_records_wait_but_not_twice() -> N
     fetcher._nodes_with_pending_fetch_requests.add(1)
     drained(fetcher)
     assert fetcher.sent == 1
+
+
+def test_fetches_keep_a_distance() -> None:
+    fetcher = Fetcher()
+    made = fetching.Fetching(fetcher)
+    began = time.monotonic()
+    for _ in range(5):
+        made.fetch_records(500, timeout_ms=0)
+    assert time.monotonic() - began >= 4 * fetching.FETCH_EVERY_S
+    assert fetcher.sent == 5
+
+
+def test_records_that_are_here_do_not_wait_for_the_next_fetch() -> None:
+    fetcher = Fetcher(BULK[0])
+    made = fetching.Fetching(fetcher)
+    found = [made.fetch_records(500, timeout_ms=0)[0] for _ in range(2)]
+    assert all(found)
+    assert fetcher.sent == 1, "the second came at once"

@@ -43,7 +43,7 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of a device for each batch beside its arrays: message, parsing, rows."""
     admit_s: float = 30e-6
     """Seconds of a dispatcher for each text."""
-    wait_s: float = 0.005
+    wait_s: float = 0.01
     """Longest wait of a text for company while a device is free."""
     bulk_wait_s: float = 1.0
     """The same for bulk work."""
