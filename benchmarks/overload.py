@@ -11,21 +11,22 @@ transaction.
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from sqlalchemy import text
 
 from benchmarks import answers, open_loop, options
 from benchmarks.growth import memory
-from benchmarks.open_loop import Sender, latencies_ms, percentile
+from benchmarks.open_loop import Sender, percentile
 from benchmarks.processes import Watch
 from benchmarks.report import finish, ratio, say
 from benchmarks.rig import rig
-from benchmarks.subject import new_run, register, subject
-from benchmarks.systems import DRAIN_S, System, running_textmill
+from benchmarks.subject import jobs, new_run, register, subject
+from benchmarks.systems import DRAIN_S, System, running_textmill, summary
 from producers.publisher import encode
-from schemas.job import Job
 
 LINGER_MS = 10
 """As many thousand a second need it (`benchmarks.open_loop`)."""
@@ -52,10 +53,9 @@ def main(
 
 def _overloaded(system: System, rate: float, seconds: float, deadline: timedelta) -> dict[str, Any]:
     say(f"{rate:g}/s for {seconds:g} s")
-    run = new_run("overload")
+    run, dues = new_run("overload"), list[datetime]()
     watch = Watch({child.name: child.pid for child in system.children})
     sender = Sender(system.where.settings, system.topic, LINGER_MS)
-    dues: list[datetime] = []
     try:
         moments = open_loop.until(open_loop.arrivals(rate), seconds)
         sent = sender.send(_records(system, run, deadline, dues), moments)
@@ -64,21 +64,17 @@ def _overloaded(system: System, rate: float, seconds: float, deadline: timedelta
         sender.close()
         watch.stop()
     visible = system.visible(run)
-    overdue = [(at - dues[number].timestamp()) * 1000 for number, at in visible.items()]
-    late = [ms for ms in overdue if ms > 0]
-    worst, typical = max(late, default=0.0), percentile(late, 0.5) or 0.0
-    latency = latencies_ms(sent.due, visible)
-    return {
-        "jobs": len(sent.due),
-        "answered": len(visible),
+    overdue_ms = [(at - dues[number].timestamp()) * 1000 for number, at in visible.items()]
+    late_ms = [round(ms, 1) for ms in overdue_ms if ms > 0]
+    in_time = len(visible) - len(late_ms)
+    return summary(sent.due, visible) | {
         "expired": expired,
         "without_an_end": len(sent.due) - len(visible) - expired,
-        "in_time_per_s": round((len(visible) - len(late)) / seconds, 1),
-        "load": ratio(len(sent.due), len(visible)),
-        "late": len(late),
-        "late_share": round(len(late) / max(len(visible), 1), 5),
-        "late_ms": {"p50": round(typical, 1), "most": round(worst, 1)},
-        "p50_ms": round(percentile(latency, 0.5) or 0.0, 1),
+        "in_time": in_time,
+        "in_time_share": ratio(in_time, len(sent.due)),
+        "late": len(late_ms),
+        "late_share_of_answers": ratio(len(late_ms), len(visible)),
+        "late_ms": {"p50": percentile(late_ms, 0.5), "most": max(late_ms, default=None)},
         "sender_late_p99_ms": sent.late_p99_ms,
         "memory_mib": {name: memory(uses, uses[0].at) for name, uses in watch.uses.items()},
     }
@@ -88,33 +84,20 @@ def _records(
     system: System, run: str, deadline: timedelta, dues: list[datetime]
 ) -> Iterator[tuple[str, bytes]]:
     """Jobs that are due `deadline` after they are taken; those moments go into `dues`."""
-    texts = system.given.texts
-    number = 0
-    while True:
+    for job in jobs(run, cycle(system.given.texts), system.model):
         due = datetime.now(UTC) + deadline
         dues.append(due)
-        identity = answers.job_id(run, number)
-        job = Job(
-            job_id=identity,
-            text=texts[number % len(texts)],
-            lang="en",
-            model=system.model,
-            deadline=due,
-            bulk_id=run,
-        )
-        yield encode(job)
-        number += 1
+        yield encode(msgspec.structs.replace(job, deadline=due))
 
 
-def _settled(system: System, run: str, jobs: int) -> int:
+def _settled(system: System, run: str, sent: int) -> int:
     """How many have expired, once all have ended or no end is waited for any more."""
-    until = time.monotonic() + DRAIN_S
+    engine, until = system.where.engine, time.monotonic() + DRAIN_S
     while True:
-        with system.where.engine.connect() as connection:
+        with engine.connect() as connection:
             expired = int(connection.scalar(_EXPIRED, {"run": run}) or 0)
-        if expired + answers.count(system.where.engine, system.kept, run) >= jobs:
-            return expired
-        if time.monotonic() > until:
+        ended = expired + answers.count(engine, system.kept, run)
+        if ended >= sent or time.monotonic() > until:
             return expired
         time.sleep(0.5)
 

@@ -7,7 +7,7 @@ no topic.
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -106,7 +106,7 @@ def new_run(name: str) -> str:
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 
-def jobs(run: str, found: Sequence[str], model: str | None) -> Iterator[Job]:
+def jobs(run: str, found: Iterable[str], model: str | None) -> Iterator[Job]:
     """The run's jobs; the run's name is their bulk id."""
     for number, text in enumerate(found):
         identity = answers.job_id(run, number)

@@ -81,9 +81,11 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The same for bulk work, also beside interactive jobs, while interactive jobs come: the next
     one may have to wait for it."""
     policy: Literal["cost", "oldest"] = "cost"
-    """Which jobs go first: `cost`, by deadlines and by waiting freed a second; `oldest`, by age."""
+    """Which jobs go first: `cost`, those whose deadline presses by what batches cost, then those
+    that are due first; `oldest`, by age alone."""
     max_wait_s: Annotated[float, Meta(ge=0)] = 0.01
-    """Longest wait of an interactive job for company while a worker is free, in seconds."""
+    """Longest wait of an interactive job for company, in seconds, while a worker has something else
+    in hand and a place beside it; one that has nothing gets it at once."""
     bulk_max_wait_s: Annotated[float, Meta(ge=0)] = 1.0
     """The same for bulk work."""
     lease_s: Positive = 60.0

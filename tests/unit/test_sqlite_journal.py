@@ -1,7 +1,9 @@
 """A file of SQLite that several processes open for the first time."""
 
+import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -41,6 +43,18 @@ def test_it_waits_for_another_process(path: Path, another: sqlite3.Connection) -
 def test_it_does_not_wait_for_ever(path: Path, another: sqlite3.Connection) -> None:
     with closing(connected(path)) as connection, pytest.raises(sqlite3.OperationalError):
         write_ahead(connection, 0.05)
+
+
+def test_what_does_not_pass_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it was tried again"))
+    with closing(connected(directory / "new.sqlite3")) as connection:
+        shutil.rmtree(directory)
+        with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
+            write_ahead(connection, 60)
 
 
 def test_a_file_that_is_written_ahead_stays_so_beside_a_writer(path: Path) -> None:

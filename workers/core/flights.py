@@ -244,9 +244,8 @@ class Flights:
         for known in (self._seen_at, self._busy_at, self._running, self._following, self._since):
             known.pop(worker_id, None)
         self._passed.pop(worker_id, None)
-        for passes in (False, True):
-            self._lags.pop((worker_id, passes), None)
         self._passing.pop(worker_id, None)
         self._hung.pop(worker_id, None)
         self._left_at.pop(worker_id, None)
         self._unable = {key: at for key, at in self._unable.items() if key[0] != worker_id}
+        self._lags = {key: lag for key, lag in self._lags.items() if key[0] != worker_id}

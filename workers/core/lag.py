@@ -19,7 +19,7 @@ RECENT: Final = 64
 RECENT_S: Final = 10.0
 """And for how long: what was thought too late for this worker must be tried again."""
 OUTLIERS: Final = 3
-"""How many of them, the latest ones, do not count: an outage delays as many batches as a worker
+"""How many of them, the slowest, do not count: an outage delays as many batches as a worker
 has, and says nothing of those behind it."""
 CAUTION: Final = 1.5
 """What is reckoned with, in parts of what nearly all took."""
@@ -29,22 +29,15 @@ class Lag:
     """Of one worker. Time is an argument."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
-        self._reckoned_s = LEAST_S
+        self._batches: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        """When each came home, and how much later than predicted."""
 
     def learn(self, seconds: float, now: float) -> None:
         """A batch came home so much later than predicted."""
-        self._recent.append((now, seconds))
-        self._reckon()
+        self._batches.append((now, seconds))
 
     def seconds(self, now: float) -> float:
         """What a batch takes beside the device, to be on the safe side."""
-        if self._recent and self._recent[0][0] < now - RECENT_S:
-            while self._recent and self._recent[0][0] < now - RECENT_S:
-                self._recent.popleft()
-            self._reckon()
-        return self._reckoned_s
-
-    def _reckon(self) -> None:
-        counted = sorted(seconds for _, seconds in self._recent)[:-OUTLIERS]
-        self._reckoned_s = max([LEAST_S, *(CAUTION * seconds for seconds in counted[-1:])])
+        recent = sorted(seconds for at, seconds in self._batches if at >= now - RECENT_S)
+        usual = recent[:-OUTLIERS]
+        return max(LEAST_S, CAUTION * usual[-1]) if usual else LEAST_S

@@ -44,7 +44,7 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True):
     admit_s: float = 30e-6
     """Seconds of a dispatcher for each text."""
     wait_s: float = 0.01
-    """Longest wait of a text for company while a device is free."""
+    """Longest wait of a text for company at a device that has something else in hand."""
     bulk_wait_s: float = 1.0
     """The same for bulk work."""
     paces: tuple[float, ...] = (1.0,)
