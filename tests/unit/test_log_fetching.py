@@ -5,7 +5,6 @@ from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from kafka.structs import TopicPartition
 
 from workers.log import fetching
@@ -90,16 +89,7 @@ def test_records_that_are_here_do_not_wait_for_the_next_fetch() -> None:
     assert fetcher.sent == 1, "the second came at once"
 
 
-def test_what_is_under_way_is_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    fetcher = Fetcher()
-    made = fetching.Fetching(fetcher)
-    made.fetch_records(500, timeout_ms=0)
-    fetcher._nodes_with_pending_fetch_requests.add(1)
-    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("its answer would lie there"))
-    made.fetch_records(500, timeout_ms=0)
-
-
-def test_a_fetch_is_late_and_not_left_out_where_what_is_here_may_not_be_taken() -> None:
+def test_a_fetch_is_not_left_out_where_what_is_here_may_not_be_taken() -> None:
     fetcher = Fetcher(BULK[0])
     made = fetching.Fetching(fetcher)
     made.fetch_records(500, timeout_ms=0)

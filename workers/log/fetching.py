@@ -72,6 +72,7 @@ class Fetching:
         timeout_ms: float | None = None,
     ) -> tuple[Found, bool]:
         """Records, waited for at most `timeout_ms`; and whether nothing is there to wait for."""
+        self._keep_distance()
         self._settle(timeout_ms)
         found = self._drained(max_records, update_offsets)
         if found:
@@ -100,19 +101,17 @@ class Fetching:
         free = self._has_free_broker()
         self._let_interactive_pass()
         found: Found = self._fetcher.fetched_records(max_records, update_offsets=update_offsets)[0]
-        if free:
-            self._fetch_on(patient=not found)
+        now = time.monotonic()
+        if free and (now >= self._next_at or not found):
+            self._next_at = now + FETCH_EVERY_S
+            self._sending = self._fetcher._manager.call_soon(self._fetcher._send_fetches_async)
         return found
 
-    def _fetch_on(self, *, patient: bool) -> None:
-        """Have the next fetch sent; too early for it, not at all, unless we are patient."""
-        early_s = self._next_at - time.monotonic()
-        if early_s > 0:
-            if not patient:
-                return
-            time.sleep(early_s)
-        self._next_at = time.monotonic() + FETCH_EVERY_S
-        self._sending = self._fetcher._manager.call_soon(self._fetcher._send_fetches_async)
+    def _keep_distance(self) -> None:
+        """Wait until a fetch may be sent, unless there are records to be taken; an answer that
+        comes meanwhile waits too, which makes for fewer and larger batches."""
+        if not self._fetcher._completed_fetches:
+            time.sleep(max(self._next_at - time.monotonic(), 0.0))
 
     def _let_interactive_pass(self) -> None:
         fetcher, waiting = self._fetcher, self._fetcher._completed_fetches
