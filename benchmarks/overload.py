@@ -67,7 +67,9 @@ def _overloaded(system: System, rate: float, seconds: float, deadline: timedelta
     overdue_ms = [(at - dues[number].timestamp()) * 1000 for number, at in visible.items()]
     late_ms = [round(ms, 1) for ms in overdue_ms if ms > 0]
     in_time = len(visible) - len(late_ms)
+    took_s = max(sent.published.values()) - min(sent.published.values())
     return summary(sent.due, visible) | {
+        "sent_per_s": round(len(sent.published) / max(took_s, seconds), 1),
         "expired": expired,
         "without_an_end": len(sent.due) - len(visible) - expired,
         "in_time": in_time,
