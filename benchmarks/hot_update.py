@@ -50,8 +50,6 @@ IN_TIME_MS = 1000
 WARM_JOBS = 3000
 GROUP = "bench"
 WORKERS = 2
-LINGER_MS = 10
-"""Of the sender, which must not take what the workers need."""
 _LIMIT_S = 120.0
 _LONGEST_S = 3600.0
 
@@ -139,10 +137,7 @@ def _send(system: System, tenant: str, run: str, moments: Iterator[float]) -> Se
     due, texts = list(moments), system.given.texts
     given = [texts[number % len(texts)] for number in range(len(due))]
     records = (encode(_of(tenant, job)) for job in jobs(run, given, None))
-    sender = Sender(system.where.settings, system.topic, LINGER_MS)
-    sent = sender.send(records, iter(due))
-    sender.close()
-    return sent
+    return Sender(system.where.settings, system.topic).send(records, iter(due))
 
 
 def _story(
@@ -190,10 +185,8 @@ def _stream(system: System, run: str, rate: float) -> Iterator[list[Sent]]:
             number += 1
 
     def send() -> None:
-        sender = Sender(system.where.settings, system.topic, LINGER_MS)
         moments = open_loop.until(open_loop.arrivals(rate), _LONGEST_S)
-        sent.append(sender.send(records(), moments, stop))
-        sender.close()
+        sent.append(Sender(system.where.settings, system.topic).send(records(), moments, stop))
 
     thread = threading.Thread(target=send)
     thread.start()

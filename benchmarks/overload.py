@@ -28,8 +28,6 @@ from benchmarks.subject import jobs, new_run, register, subject
 from benchmarks.systems import DRAIN_S, System, running_textmill, summary
 from producers.publisher import encode
 
-LINGER_MS = 10
-"""As many thousand a second need it (`benchmarks.open_loop`)."""
 _EXPIRED = text("SELECT count(*) FROM ending WHERE bulk_id = :run AND state = 'EXPIRED'")
 
 
@@ -55,13 +53,12 @@ def _overloaded(system: System, rate: float, seconds: float, deadline: timedelta
     say(f"{rate:g}/s for {seconds:g} s")
     run, dues = new_run("overload"), list[datetime]()
     watch = Watch({child.name: child.pid for child in system.children})
-    sender = Sender(system.where.settings, system.topic, LINGER_MS)
+    sender = Sender(system.where.settings, system.topic)
     try:
         moments = open_loop.until(open_loop.arrivals(rate), seconds)
         sent = sender.send(_records(system, run, deadline, dues), moments)
         expired = _settled(system, run, len(sent.due))
     finally:
-        sender.close()
         watch.stop()
     visible = system.visible(run)
     overdue_ms = [(at - dues[number].timestamp()) * 1000 for number, at in visible.items()]

@@ -94,10 +94,7 @@ def send(
 ) -> Sent:
     """Send a run's jobs when they are due, `most` at most."""
     sender = Sender(system.where.settings, system.topic)
-    try:
-        return sender.send(system.records(run, most), moments, stop)
-    finally:
-        sender.close()
+    return sender.send(system.records(run, most), moments, stop)
 
 
 def at_rate(system: System, rate: float, seconds: float) -> dict[str, Any]:
